@@ -1,0 +1,107 @@
+import Logging
+
+/// The way of a call: gathered with others, sent, and sent again where the answer asks for it.
+struct Gateway: Sendable {
+    let gathered: Gather
+    let alone: Gather
+    let routes: RouteStore
+    let hints: HintHub
+    /// Tells the other servers of hints that came with answers.
+    let notifier: HintNotifier
+    let metrics: GatewayMetrics
+    let logger: Logger
+
+    /// A parked call looks for itself this often, hint or no hint.
+    static let pollInterval = Duration.seconds(10)
+    private static let mostTries = 3
+
+    /// What became of a call.
+    enum Outcome: Sendable {
+        case answer(GatewayAnswer.Done)
+        case failure(GatewayFailure)
+        /// The server is stopping while the call was parked.
+        case stopping
+        /// The client of a parked call left.
+        case gone
+        /// The route is not there any more.
+        case routeGone
+    }
+
+    /// Sends a call until it has an answer.
+    ///
+    /// - Parameter match: finds the route again when it has changed under the call.
+    func run(_ first: GatewayCall, match: @Sendable (RouteTable) -> Route?) async -> Outcome {
+        var call = first
+        var isAlone = call.route.lane == .alone
+        var tries = (stale: 0, again: 0, lost: 0)
+        var until: ContinuousClock.Instant?
+
+        while true {
+            let reply: GatewayReply
+            switch await (isAlone ? alone : gathered).submit(call) {
+            case .success(let success): reply = success
+            case .failure(.outcomeUnknown) where call.isRepeatable && tries.lost < 1:
+                tries.lost += 1
+                continue
+            case .failure(.refused(let error)) where error.isWorthRepeating && tries.again < Self.mostTries:
+                // The guard itself met a lock: nothing was done and nothing charged.
+                tries.again += 1
+                isAlone = true
+                continue
+            case .failure(let failure): return .failure(failure)
+            }
+
+            for hint in reply.hints {
+                hints.post(hint)
+                notifier.post(hint)
+            }
+
+            switch reply.answer {
+            case .done(let done): return .answer(done)
+            case .stale:
+                tries.stale += 1
+                if tries.stale > Self.mostTries { return .failure(.unavailable("the routes keep changing")) }
+                if let route = match(routes.table), route.version != call.route.version || route.id != call.route.id {
+                    call.route = route
+                } else {
+                    await routes.reload()
+                    guard let route = match(routes.table) else { return .routeGone }
+                    call.route = route
+                }
+                isAlone = isAlone || call.route.lane == .alone
+            case .again(let hitItself):
+                if hitItself {
+                    tries.again += 1
+                    // A deadlocked call is retried alone, at most twice.
+                    if tries.again > 2 { return .failure(.unavailable("it kept meeting locks")) }
+                    isAlone = true
+                }
+                call.isAdmitted = true
+            case .wait(let topics, let untilText, let seconds):
+                let end = until ?? .now + .seconds(seconds)
+                until = end
+                call.isAdmitted = true
+                call.waitUntil = untilText
+                let left = end - .now
+                if left > .zero {
+                    let poll = Self.pollInterval * Double.random(in: 0.8...1.2)
+                    metrics.noteParked(1)
+                    let wake = await hints.wait(for: topics, atMost: min(left, poll))
+                    metrics.noteParked(-1)
+                    switch wake {
+                    case .shutdown: return .stopping
+                    case .cancelled: return .gone
+                    case .hint, .time: break
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension PostgresError {
+    /// A lock, deadlock or serialization failure that hit the whole statement: worth another try.
+    var isWorthRepeating: Bool {
+        code == .server && ["40001", "40P01", "55P03"].contains(sqlstate)
+    }
+}

@@ -1,0 +1,40 @@
+/// One request on its way to http.handle_many.
+struct GatewayCall: Sendable {
+    let requestID: String
+    var route: Route
+    /// The API key as it was sent.
+    let key: String?
+    /// The client's address, behind the trusted proxies.
+    let address: String
+    let userAgent: String?
+    /// JSON object of path and query parameters.
+    let parameters: [UInt8]
+    /// JSON text as it was sent; nil: none.
+    let body: [UInt8]?
+    /// The account that a platform key wants to act for.
+    let account: String?
+    /// It was charged before: the guard does not charge it again.
+    var isAdmitted = false
+    /// The end it asked to wait for when it was parked, as SQL wrote it.
+    var waitUntil: String?
+
+    /// Whether it may be sent again when nobody knows what became of it.
+    var isRepeatable: Bool { route.method == "GET" }
+
+    /// How much of a batch's room it takes, in bytes.
+    var weight: Int { parameters.count + (body?.count ?? 0) + 256 }
+
+    /// The context argument of http.handle_many, as JSON text.
+    var context: [UInt8] {
+        guard account != nil || isAdmitted || waitUntil != nil else { return Self.emptyContext }
+        return JSONText.encode(
+            .object([
+                ("account", account.map(JSONValue.string)),
+                ("admitted", isAdmitted ? .bool(true) : nil),
+                ("wait_until", waitUntil.map(JSONValue.string)),
+            ])
+        )
+    }
+
+    private static let emptyContext = Array("{}".utf8)
+}

@@ -1,0 +1,135 @@
+import Synchronization
+
+/// Where calls wait for a connection: while a statement is in flight, arriving calls gather, and the next one carries them all.
+///
+/// No call ever waits for a batch to fill: a free connection takes whatever is there, alone if it is alone.
+final class Gather: Sendable {
+    /// A call and who waits for its answer.
+    struct Pending: Sendable {
+        let call: GatewayCall
+        let enqueuedAt: ContinuousClock.Instant
+        let reply: CheckedContinuation<Result<GatewayReply, GatewayFailure>, Never>
+    }
+
+    private struct State {
+        var pending: [Pending] = []
+        var head = 0
+        var idle: [CheckedContinuation<[Pending], Never>] = []
+        var isClosed = false
+        var connections = 0
+
+        var count: Int { pending.count - head }
+    }
+
+    let name: String
+    private let mostCalls: Int
+    private let mostBytes: Int
+    private let mostPending: Int
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - mostCalls: bound of a batch in calls.
+    ///   - mostBytes: bound of a batch in bytes; one call above it goes alone.
+    ///   - mostPending: how many calls may wait; more are answered 503 at once.
+    init(name: String, mostCalls: Int = 48, mostBytes: Int = 256 * 1024, mostPending: Int = 8192) {
+        self.name = name
+        self.mostCalls = mostCalls
+        self.mostBytes = mostBytes
+        self.mostPending = mostPending
+    }
+
+    /// Hands a call over and waits for its reply. A caller that is cancelled still waits: its batch runs on for the others.
+    func submit(_ call: GatewayCall) async -> Result<GatewayReply, GatewayFailure> {
+        await withCheckedContinuation { reply in
+            let pending = Pending(call: call, enqueuedAt: .now, reply: reply)
+            let action: (() -> Void)? = state.withLock { state in
+                if state.isClosed { return { reply.resume(returning: .failure(.unavailable("the server is stopping"))) } }
+                if let worker = state.idle.popLast() { return { worker.resume(returning: [pending]) } }
+                if state.count >= mostPending {
+                    return { reply.resume(returning: .failure(.unavailable("too many calls are waiting"))) }
+                }
+                state.pending.append(pending)
+                return nil
+            }
+            action?()
+        }
+    }
+
+    /// The next batch for a connection; empty when there will be no more.
+    func next() async -> [Pending] {
+        await withCheckedContinuation { worker in
+            let batch: [Pending]? = state.withLock { state in
+                if state.count > 0 { return take(&state) }
+                if state.isClosed { return [] }
+                state.idle.append(worker)
+                return nil
+            }
+            if let batch { worker.resume(returning: batch) }
+        }
+    }
+
+    /// Says whether a worker has a connection now.
+    func noteConnection(_ isConnected: Bool) {
+        state.withLock { $0.connections += isConnected ? 1 : -1 }
+    }
+
+    /// Answers the calls that have waited longer than `age` with 503, while nobody has a connection.
+    func expire(olderThan age: Duration) {
+        let limit = ContinuousClock.now - age
+        let expired: [Pending] = state.withLock { state in
+            guard state.connections == 0 else { return [] }
+            var expired: [Pending] = []
+            while state.head < state.pending.count, state.pending[state.head].enqueuedAt < limit {
+                expired.append(state.pending[state.head])
+                state.head += 1
+            }
+            compact(&state)
+            return expired
+        }
+        for pending in expired { pending.reply.resume(returning: .failure(.unavailable("the database does not answer"))) }
+    }
+
+    /// Lets no more calls in. Those that wait are still served.
+    func close() {
+        let idle = state.withLock { state in
+            state.isClosed = true
+            defer { state.idle = [] }
+            return state.idle
+        }
+        for worker in idle { worker.resume(returning: []) }
+    }
+
+    /// Whether it is closed and nobody waits any more.
+    var isFinished: Bool {
+        state.withLock { $0.isClosed && $0.count == 0 }
+    }
+
+    /// Calls that wait, and connections that serve them.
+    var load: (pending: Int, connections: Int) {
+        state.withLock { ($0.count, $0.connections) }
+    }
+
+    private func take(_ state: inout State) -> [Pending] {
+        var bytes = 0
+        var end = state.head
+        while end < state.pending.count, end - state.head < mostCalls {
+            bytes += state.pending[end].call.weight
+            if end > state.head, bytes > mostBytes { break }
+            end += 1
+        }
+        let batch = Array(state.pending[state.head..<end])
+        state.head = end
+        compact(&state)
+        return batch
+    }
+
+    private func compact(_ state: inout State) {
+        if state.head == state.pending.count {
+            state.pending.removeAll(keepingCapacity: true)
+            state.head = 0
+        } else if state.head > 1024 {
+            state.pending.removeFirst(state.head)
+            state.head = 0
+        }
+    }
+}

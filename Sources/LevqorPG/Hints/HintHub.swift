@@ -1,0 +1,134 @@
+import Synchronization
+
+/// Hands hints to those who wait for them inside of this process: parked requests, and the loops of the reactor.
+///
+/// A hint that nobody waits for is gone; a waiter looks for itself when it starts and polls now and then.
+final class HintHub: Sendable {
+    /// Why a wait ended.
+    enum Wake: Sendable {
+        case hint
+        case time
+        case cancelled
+        case shutdown
+    }
+
+    private final class Waiter: Sendable {
+        let patterns: [String]
+        private let continuation: Mutex<CheckedContinuation<Wake, Never>?>
+
+        init(_ patterns: [String], _ continuation: CheckedContinuation<Wake, Never>) {
+            self.patterns = patterns
+            self.continuation = Mutex(continuation)
+        }
+
+        /// Resumes the waiter, the first time only; tells whether it was.
+        func wake(_ reason: Wake) -> Bool {
+            guard let continuation = continuation.withLock({ held in
+                defer { held = nil }
+                return held
+            }) else { return false }
+            continuation.resume(returning: reason)
+            return true
+        }
+    }
+
+    private struct State {
+        /// Waiters by pattern and number: lower numbers came first and are woken first.
+        var waiters: [String: [(number: UInt64, waiter: Waiter)]] = [:]
+        var next: UInt64 = 0
+        var isStopped = false
+    }
+
+    private let state = Mutex(State())
+
+    /// Waits for a hint on one of the patterns, at most for `time`. Ends early when the task is cancelled or `stop` is called.
+    func wait(for patterns: [String], atMost time: Duration) async -> Wake {
+        let held = Mutex<(number: UInt64, waiter: Waiter)?>(nil)
+        return await withTaskCancellationHandler {
+            let timer = Mutex<Task<Void, Never>?>(nil)
+            let wake = await withCheckedContinuation { continuation in
+                let waiter = Waiter(patterns, continuation)
+                let number: UInt64? = state.withLock { state in
+                    if state.isStopped { return nil }
+                    state.next += 1
+                    for pattern in patterns {
+                        state.waiters[pattern, default: []].append((state.next, waiter))
+                    }
+                    return state.next
+                }
+                guard let number else {
+                    _ = waiter.wake(.shutdown)
+                    return
+                }
+                held.withLock { $0 = (number, waiter) }
+                if Task.isCancelled { _ = waiter.wake(.cancelled) }
+                timer.withLock {
+                    $0 = Task {
+                        try? await Task.sleep(for: time)
+                        if !Task.isCancelled { _ = waiter.wake(.time) }
+                    }
+                }
+            }
+            timer.withLock { $0?.cancel() }
+            if let (number, waiter) = held.withLock({ $0 }) { forget(number, waiter) }
+            return wake
+        } onCancel: {
+            _ = held.withLock { $0 }?.waiter.wake(.cancelled)
+        }
+    }
+
+    /// Wakes as many waiters as there is work, those that came first.
+    func post(_ hint: Hint) {
+        var left = hint.count
+        let patterns = Hint.patterns(of: hint.topic)
+        while left > 0 {
+            let first: Waiter? = state.withLock { state in
+                var best: (number: UInt64, waiter: Waiter)?
+                for pattern in patterns {
+                    if let candidate = state.waiters[pattern]?.first, candidate.number < best?.number ?? .max {
+                        best = candidate
+                    }
+                }
+                if let best { remove(&state, best.number, best.waiter) }
+                return best?.waiter
+            }
+            guard let first else { return }
+            // One that was just woken by its timer takes none of the work.
+            if first.wake(.hint) { left -= 1 }
+        }
+    }
+
+    /// Wakes everybody: hints may have been missed.
+    func postAll() {
+        for waiter in takeAll(stopping: false) { _ = waiter.wake(.hint) }
+    }
+
+    /// Wakes everybody for good; later waits end at once.
+    func stop() {
+        for waiter in takeAll(stopping: true) { _ = waiter.wake(.shutdown) }
+    }
+
+    /// How many wait.
+    var count: Int {
+        state.withLock { state in Set(state.waiters.values.flatMap { $0.map(\.number) }).count }
+    }
+
+    private func takeAll(stopping: Bool) -> [Waiter] {
+        state.withLock { state in
+            if stopping { state.isStopped = true }
+            defer { state.waiters = [:] }
+            return state.waiters.values.flatMap { $0.map(\.waiter) }
+        }
+    }
+
+    private func forget(_ number: UInt64, _ waiter: Waiter) {
+        state.withLock { remove(&$0, number, waiter) }
+    }
+
+    private func remove(_ state: inout State, _ number: UInt64, _ waiter: Waiter) {
+        for pattern in waiter.patterns {
+            state.waiters[pattern]?.removeAll { $0.number == number }
+            if state.waiters[pattern]?.isEmpty == true { state.waiters[pattern] = nil }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import Logging
+import ServiceLifecycle
+import Synchronization
+
+/// Hears the hints of other servers and of psql sessions, on the one listening connection of this process.
+final class HintListener: Service {
+    private let listener: PostgresListener
+    private let hub: HintHub
+    private let notifier: HintNotifier
+    private let routes: RouteStore
+    private let logger: Logger
+    private let connected = Mutex(false)
+
+    init(listener: PostgresListener, hub: HintHub, notifier: HintNotifier, routes: RouteStore, logger: Logger) {
+        self.listener = listener
+        self.hub = hub
+        self.notifier = notifier
+        self.routes = routes
+        self.logger = logger
+    }
+
+    /// Whether hints of others are heard just now.
+    var isConnected: Bool { connected.withLock { $0 } }
+
+    func run() async throws {
+        try await cancelWhenGracefulShutdown {
+            try await self.listener.run { event in
+                switch event {
+                case .connected:
+                    self.connected.withLock { $0 = true }
+                    // Anything may have been missed: everybody looks for himself.
+                    await self.routes.reload()
+                    self.hub.postAll()
+                case .notification(_, let payload, let pid):
+                    if self.notifier.isOwn(pid) { return }
+                    guard let hint = Hint(payload[...]) else { return }
+                    if hint.topic == "routes" { await self.routes.reload() }
+                    self.hub.post(hint)
+                case .disconnected(let error):
+                    self.connected.withLock { $0 = false }
+                    self.logger.warning("hints are not heard; polling goes on", metadata: ["error": "\(error)"])
+                }
+            }
+        }
+    }
+}

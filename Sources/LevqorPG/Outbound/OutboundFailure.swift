@@ -1,0 +1,38 @@
+/// Why there was no answer, as a kind to decide on and a text for people.
+struct OutboundFailure: Error, Equatable, CustomStringConvertible {
+    enum Kind: String, Sendable, CaseIterable {
+        /// The URL cannot be used: not http or https, credentials in it, no parse.
+        case invalidURL = "invalid_url"
+        /// Method or headers cannot be sent as they are. Nothing was sent.
+        case invalidRequest = "invalid_request"
+        /// Every address of the host was refused. No connection was opened.
+        case addressRefused = "address_refused"
+        /// The host's name gave no address.
+        case nameResolution = "name_resolution"
+        /// No connection to any address.
+        case connect
+        /// TLS could not be agreed on, or the certificate does not hold.
+        case tls
+        /// The connect or the total time ran out. The request may have arrived.
+        case timeout
+        /// The answer broke HTTP or ended early. The request may have arrived.
+        case `protocol`
+        /// The task that sent was cancelled. The request may have arrived.
+        case cancelled
+        /// The transport was shut down. The request may have arrived.
+        case shutdown
+        /// This machine could not do it (memory, file descriptors). Nothing is known of the other side.
+        case `internal`
+    }
+
+    var kind: Kind
+    /// One line, without the URL's path or query, headers or body.
+    var message: String
+
+    init(_ kind: Kind, _ message: String) {
+        self.kind = kind
+        self.message = message
+    }
+
+    var description: String { "\(kind.rawValue): \(message)" }
+}

@@ -1,0 +1,116 @@
+/// One claimed row of the outbox: what to send, and under which lease.
+struct OutboxMessage: Sendable {
+    let accountID: String
+    let id: String
+    let token: String
+    let messageID: String
+    let method: String
+    let url: String
+    let headers: [(name: String, value: String)]
+    let body: [UInt8]
+    /// Names of derived secrets, newest first; empty: not signed.
+    let signingSecrets: [String]
+    let timeout: Duration
+    let responseCap: Int
+
+    static let claimStatement = """
+        select account_id, id, token, message_id, method, url, headers, body, signing_secrets, timeout_ms, response_cap
+        from outbox.claim_messages($1, $2)
+        """
+
+    /// - Throws: `PostgresError` `.invalidResult` when a column is missing.
+    init(_ row: PostgresRow) throws {
+        func text(_ name: String) throws -> String {
+            guard let value = try row.string(name) else {
+                throw PostgresError(.invalidResult, "\(name) is null in a claimed message")
+            }
+            return value
+        }
+        accountID = try text("account_id")
+        id = try text("id")
+        token = try text("token")
+        messageID = try text("message_id")
+        method = try text("method")
+        url = try text("url")
+        let fields = try row.string("headers").map { try JSONParser.parse($0) }?.object?.members ?? []
+        headers = fields.compactMap { field in field.value.string.map { (field.name, $0) } }
+        body = Array((try row.string("body") ?? "").utf8)
+        signingSecrets = row.withBytes(8) { $0.map { PostgresArrayText.elements($0) } ?? [] }
+        timeout = .milliseconds(try row.int("timeout_ms") ?? 30_000)
+        responseCap = try row.int("response_cap") ?? 65_536
+    }
+
+    /// The request to send, signed at this time over exactly these bytes.
+    func request(signedWith masterKey: MasterKey, at timestamp: Int) -> Result<OutboundRequest, OutboundFailure> {
+        var headers = headers
+        if !signingSecrets.isEmpty {
+            do {
+                let secrets = try signingSecrets.map { try DerivedSecret.make(from: masterKey, name: $0) }
+                headers += try StandardWebhooksSigner(secrets: secrets).headers(id: messageID, timestamp: Int64(timestamp), body: body)
+            } catch {
+                return .failure(OutboundFailure(.internal, "the message could not be signed"))
+            }
+        }
+        return .success(
+            OutboundRequest(
+                id: messageID, method: method, url: url, headers: headers, body: body, totalTimeout: timeout,
+                responseCap: responseCap
+            )
+        )
+    }
+
+    /// What outbox.report_outcomes wants to know.
+    func report(_ outcome: OutboundOutcome, startedAt: WallClock, finishedAt: WallClock) -> JSONValue {
+        var members: [(String, JSONValue?)] = [
+            ("account_id", .string(accountID)), ("id", .string(id)), ("token", .string(token)),
+            ("started_at", .string(startedAt.text)), ("finished_at", .string(finishedAt.text)),
+        ]
+        switch outcome {
+        case .response(let response):
+            members += [
+                ("outcome", .string("response")),
+                ("status", .int(response.status)),
+                ("headers", .object(Self.kept(response.headers))),
+                ("body", .string(Self.printable(response.body))),
+                ("remote_address", .string(response.remoteAddress)),
+                ("retry_after", response.header("retry-after").map(JSONValue.string)),
+                (
+                    "timing",
+                    .object([
+                        ("name_lookup", .milliseconds(response.timing.nameLookup)),
+                        ("connect", .milliseconds(response.timing.connect)),
+                        ("tls", .milliseconds(response.timing.tls)),
+                        ("first_byte", .milliseconds(response.timing.firstByte)),
+                        ("total", .milliseconds(response.timing.total)),
+                    ])
+                ),
+            ]
+        case .failure(let failure):
+            members += [
+                ("outcome", .string("failure")),
+                ("kind", .string(failure.kind.rawValue)),
+                ("message", .string(failure.message)),
+            ]
+        }
+        return .object(members)
+    }
+
+    /// A response head is kept for people to look at: no cookies, the last of a repeated name.
+    private static func kept(_ headers: [OutboundResponse.Header]) -> [(String, JSONValue?)] {
+        var seen: [String: String] = [:]
+        for header in headers where header.name != "set-cookie" { seen[header.name] = header.value }
+        return seen.sorted { $0.key < $1.key }.map { ($0.key, .string(String($0.value.prefix(1024)))) }
+    }
+
+    /// The beginning of a body as text that PostgreSQL can keep.
+    private static func printable(_ body: [UInt8]) -> String {
+        String(decoding: body.prefix(2048), as: UTF8.self).replacing("\0", with: "\u{FFFD}")
+    }
+}
+
+extension JSONValue {
+    /// Milliseconds to three decimals.
+    static func milliseconds(_ value: Double) -> JSONValue {
+        (try? JSONParser.parse(String((value * 1000).rounded() / 1000))) ?? .null
+    }
+}

@@ -1,0 +1,198 @@
+import Logging
+import ServiceLifecycle
+import Synchronization
+
+/// Sends what the database has put into its outbox: claims, signs, transfers, and reports the outcomes.
+///
+/// Delivery is at least once: a process that dies between a transfer and its report leaves a lease, and when that ends
+/// another claims the message again under the same id.
+final class OutboxReactor: Service {
+    /// How many transfers run at once.
+    static let mostInFlight = 128
+    private static let claimSize = 32
+    private static let pollInterval = Duration.seconds(5)
+    /// How long transfers may go on when the server stops.
+    private static let drainTime = Duration.seconds(12)
+
+    private struct State {
+        var inFlight = 0
+        var finished: [JSONValue] = []
+        var wake: CheckedContinuation<Void, Never>?
+        var isStopped = false
+        var isFull = false
+    }
+
+    private let pool: PostgresPool
+    private let transport: HTTPTransport
+    private let masterKey: MasterKey
+    private let hub: HintHub
+    private let notifier: HintNotifier
+    private let heartbeats: Heartbeats
+    private let name: String
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    init(
+        pool: PostgresPool, transport: HTTPTransport, masterKey: MasterKey, hub: HintHub, notifier: HintNotifier,
+        heartbeats: Heartbeats, name: String, logger: Logger
+    ) {
+        self.pool = pool
+        self.transport = transport
+        self.masterKey = masterKey
+        self.hub = hub
+        self.notifier = notifier
+        self.heartbeats = heartbeats
+        self.name = name
+        self.logger = logger
+        heartbeats.expect("outbox", within: .seconds(60))
+    }
+
+    /// Transfers under way now.
+    var inFlight: Int { state.withLock { $0.inFlight } }
+
+    func run() async throws {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.reportLoop() }
+            await withTaskCancellationOrGracefulShutdownHandler {
+                await self.claimLoop()
+            } onCancelOrGracefulShutdown: {
+                self.state.withLock { $0.isStopped = true }
+                self.hub.post(Hint(topic: Self.freeTopic, count: 1))
+            }
+            // The reporter ends when the last transfer has been reported; what takes longer is sent again by another.
+            group.addTask {
+                try? await Task.sleep(for: Self.drainTime)
+                await self.transport.shutdown()
+            }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private static let freeTopic = "outbox-free"
+
+    private func claimLoop() async {
+        var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(5))
+        while !isStopped {
+            let room = min(Self.claimSize, Self.mostInFlight - inFlight)
+            if room <= 0 {
+                state.withLock { $0.isFull = true }
+                if inFlight >= Self.mostInFlight { _ = await hub.wait(for: [Self.freeTopic], atMost: .seconds(1)) }
+                continue
+            }
+            do {
+                let messages = try await claim(room)
+                heartbeats.beat("outbox")
+                backoff.reset()
+                for message in messages { start(message) }
+                if messages.count < room {
+                    let pause = messages.isEmpty ? try await untilNextDue() : Self.pollInterval
+                    if pause > .zero, !isStopped {
+                        _ = await hub.wait(for: ["outbox", Self.freeTopic], atMost: min(pause, Self.pollInterval))
+                    }
+                }
+            } catch {
+                logger.warning("the outbox could not be claimed", metadata: ["error": "\(String(reflecting: error))"])
+                _ = await hub.wait(for: [Self.freeTopic], atMost: backoff.next())
+            }
+        }
+    }
+
+    private func claim(_ count: Int) async throws -> [OutboxMessage] {
+        let result = try await pool.withConnection { connection in
+            try await connection.queryPrepared(
+                OutboxMessage.claimStatement, [.text(self.name), .int(count)], deadline: .seconds(10)
+            )
+        }
+        return try result.map(OutboxMessage.init)
+    }
+
+    private func untilNextDue() async throws -> Duration {
+        let seconds = try await pool.withConnection { connection in
+            try await connection.queryPrepared(
+                "select extract(epoch from outbox.next_due() - pg_catalog.clock_timestamp())", [], deadline: .seconds(10)
+            ).first?.double(0)
+        }
+        return seconds.map { .seconds(max(0.01, $0)) } ?? Self.pollInterval
+    }
+
+    private func start(_ message: OutboxMessage) {
+        state.withLock { $0.inFlight += 1 }
+        // Not a child task: the loop that claims must not wait for its transfers. The transport bounds each of them.
+        Task {
+            let startedAt = WallClock.now()
+            let outcome: OutboundOutcome
+            switch message.request(signedWith: masterKey, at: startedAt.seconds) {
+            case .success(let request): outcome = await transport.send(request)
+            case .failure(let failure): outcome = .failure(failure)
+            }
+            finish(message.report(outcome, startedAt: startedAt, finishedAt: WallClock.now()))
+        }
+    }
+
+    private func finish(_ report: JSONValue) {
+        let (wake, wasFull) = state.withLock { state in
+            state.finished.append(report)
+            state.inFlight -= 1
+            defer {
+                state.wake = nil
+                state.isFull = false
+            }
+            return (state.wake, state.isFull)
+        }
+        wake?.resume()
+        if wasFull { hub.post(Hint(topic: Self.freeTopic, count: 1)) }
+    }
+
+    /// Reports whatever has finished; while one report is in flight, the next ones gather.
+    private func reportLoop() async {
+        var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(5))
+        while let reports = await nextReports() {
+            var isReported = false
+            while !isReported {
+                do {
+                    try await report(reports)
+                    isReported = true
+                    backoff.reset()
+                } catch {
+                    logger.warning("outcomes could not be reported", metadata: ["error": "\(String(reflecting: error))"])
+                    do { try await Task.sleep(for: backoff.next()) } catch { return }
+                }
+            }
+        }
+    }
+
+    private func report(_ reports: [JSONValue]) async throws {
+        let result = try await pool.withConnection { connection in
+            try await connection.queryPrepared(
+                "select * from outbox.report_outcomes($1::jsonb)", [.utf8(JSONText.encode(.array(reports)))],
+                deadline: .seconds(10), cancellable: false
+            )
+        }
+        heartbeats.beat("outbox")
+        logger.debug("outcomes reported", metadata: ["count": "\(reports.count)", "rows": "\(result.count)"])
+    }
+
+    /// What has finished since the last time; nil when stopped and nothing is under way.
+    private func nextReports() async -> [JSONValue]? {
+        while true {
+            let (reports, isOver) = state.withLock { state in
+                defer { state.finished = [] }
+                return (state.finished, state.isStopped && state.inFlight == 0)
+            }
+            if !reports.isEmpty { return reports }
+            if isOver { return nil }
+            if Task.isCancelled { return nil }
+            await withCheckedContinuation { continuation in
+                let goOn = state.withLock { state in
+                    if !state.finished.isEmpty || (state.isStopped && state.inFlight == 0) { return true }
+                    state.wake = continuation
+                    return false
+                }
+                if goOn { continuation.resume() }
+            }
+        }
+    }
+
+    private var isStopped: Bool { state.withLock { $0.isStopped } }
+}

@@ -1,0 +1,43 @@
+import HTTPTypes
+import Hummingbird
+
+/// Cross-origin requests, by a list of origins that may make them.
+struct CrossOrigin: Sendable {
+    private let origins: Set<String>
+
+    private static let exposed = "X-Request-Id, Location, Link, Retry-After, RateLimit, RateLimit-Policy, ETag"
+    private static let allowedHeaders = "Content-Type, Authorization, X-Api-Key, X-Request-Id, Levqor-Account, Idempotency-Key"
+
+    /// - Parameter origins: such as `https://app.example.com`; no wildcard.
+    init(origins: Set<String>) {
+        self.origins = origins
+    }
+
+    /// The answer to a preflight; nil when the request is none.
+    func preflight(_ request: Request, methods: [String]) -> Response? {
+        guard request.method == .options, request.headers[.accessControlRequestMethod] != nil else { return nil }
+        var headers = HTTPFields()
+        if let origin = allowed(request) {
+            headers[.accessControlAllowOrigin] = origin
+            headers[.accessControlAllowMethods] = methods.joined(separator: ", ")
+            headers[.accessControlAllowHeaders] = Self.allowedHeaders
+            headers[.accessControlMaxAge] = "600"
+        }
+        headers[.vary] = "Origin"
+        return Response(status: .noContent, headers: headers)
+    }
+
+    /// Opens a response to the page that asked, when its origin is on the list.
+    func open(_ headers: inout HTTPFields, for request: Request) {
+        guard !origins.isEmpty else { return }
+        headers[values: .vary] += ["Origin"]
+        guard let origin = allowed(request) else { return }
+        headers[.accessControlAllowOrigin] = origin
+        headers[.accessControlExposeHeaders] = Self.exposed
+        headers[HTTPField.Name("Cross-Origin-Resource-Policy")!] = "cross-origin"
+    }
+
+    private func allowed(_ request: Request) -> String? {
+        request.headers[.origin].flatMap { origins.contains($0) ? $0 : nil }
+    }
+}

@@ -1,0 +1,202 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+
+/// Answers every HTTP request: health itself, everything else by the routes of the database.
+struct GatewayResponder: HTTPResponder {
+    typealias Context = ServerContext
+
+    let gateway: Gateway
+    let reader: RequestReader
+    let crossOrigin: CrossOrigin
+    let health: Health
+    let masterKey: MasterKey
+    let logger: Logger
+
+    private static let requestIDField = HTTPField.Name("X-Request-Id")!
+
+    func respond(to request: Request, context: ServerContext) async throws -> Response {
+        let start = ContinuousClock.now
+        let requestID = RequestIDs.choose(request.headers[Self.requestIDField])
+        var served = await serve(request, context, requestID)
+        SecurityHeaders.complete(&served.response.headers)
+        crossOrigin.open(&served.response.headers, for: request)
+        served.response.headers[Self.requestIDField] = requestID
+        let duration = start.duration(to: .now)
+        gateway.metrics.noteRequest(route: served.route, status: Int(served.response.status.code), duration: duration)
+        log(request, context, requestID, served, duration)
+        if request.method == .head {
+            let length = served.response.body.contentLength ?? 0
+            served.response.body = ResponseBody()
+            served.response.headers[.contentLength] = String(length)
+        }
+        return served.response
+    }
+
+    /// A response, with what the log and the metrics want to know.
+    private struct Served {
+        var response: Response
+        var route = "none"
+        var account: String?
+        var key: String?
+        var sqlstate: String?
+        var fault: String?
+    }
+
+    private func serve(_ request: Request, _ context: ServerContext, _ requestID: String) async -> Served {
+        // HEAD is a GET whose body stays here.
+        let method = request.method == .head ? "GET" : request.method.rawValue
+        let path = request.uri.path
+        if let response = await health.answer(method: method, path: path) {
+            return Served(response: response, route: "\(method) \(path)")
+        }
+
+        let table = gateway.routes.table
+        let match = table.match(method: method, path: path)
+        if request.method == .options { return options(request, table, path) }
+        switch match {
+        case .notFound: return problem(.notFound(path), requestID)
+        case .otherMethods(let methods): return problem(.methodNotAllowed(Self.withImplied(methods)), requestID)
+        case .found(let route, let parameters):
+            do {
+                let call = try await reader.read(
+                    request, route: route, pathParameters: parameters, requestID: requestID, peer: context.peer
+                )
+                return await answer(call, method: method, path: path, context)
+            } catch let problem as Problem {
+                return self.problem(problem, requestID, route)
+            } catch {
+                // The body could not be read to its end: the client broke off or sent what is no HTTP.
+                return problem(.badRequest("The body could not be read."), requestID, route)
+            }
+        }
+    }
+
+    private func answer(_ call: GatewayCall, method: String, path: String, _ context: ServerContext) async -> Served {
+        let outcome = await withClientPresent(context.channel) {
+            await gateway.run(call) { table in
+                if case .found(let route, _) = table.match(method: method, path: path) { route } else { nil }
+            }
+        }
+        switch outcome {
+        case .answer(let done):
+            var served = Served(response: response(done), route: "\(call.route.method) \(call.route.path)")
+            served.account = done.account
+            served.key = done.key
+            served.sqlstate = done.sqlstate
+            served.fault = done.fault
+            return served
+        case .stopping, .gone: return Served(response: Response(status: .noContent), route: "\(call.route.method) \(call.route.path)")
+        case .routeGone: return problem(.notFound(path), call.requestID, call.route)
+        case .failure(.outcomeUnknown): return problem(.outcomeUnknown, call.requestID, call.route)
+        case .failure(.unavailable(let reason)):
+            var served = problem(.unavailable("The server cannot answer: \(reason)."), call.requestID, call.route)
+            served.fault = reason
+            return served
+        case .failure(.refused(let error)):
+            let isBusy = error.isWorthRepeating || error.sqlstate == "57014" || error.sqlstate?.hasPrefix("53") == true
+                || error.sqlstate?.hasPrefix("57P") == true
+            var served = problem(
+                isBusy ? .unavailable("The database is too busy.") : .internalError, call.requestID, call.route
+            )
+            served.sqlstate = error.sqlstate
+            served.fault = String(reflecting: error)
+            return served
+        }
+    }
+
+    /// Runs an operation that is cancelled when the client hangs up. Only parked calls feel it: a batch is never cancelled.
+    private func withClientPresent<R: Sendable>(
+        _ channel: any Channel, _ operation: @escaping @Sendable () async -> R
+    ) async -> R {
+        let task = Task { await operation() }
+        channel.closeFuture.whenComplete { _ in task.cancel() }
+        return await task.value
+    }
+
+    private func response(_ done: GatewayAnswer.Done) -> Response {
+        var headers = HTTPFields()
+        for member in done.headers.object?.members ?? [] {
+            guard let name = HTTPField.Name(member.name) else { continue }
+            switch member.value {
+            case .string(let value): headers[name] = value
+            case .array(let values): headers[values: name] = values.compactMap(\.string)
+            case .number(let number): headers[name] = number.text
+            default: continue
+            }
+        }
+        var body = done.body
+        for (placeholder, secret) in done.reveal { reveal(secret, for: placeholder, in: &body) }
+        if headers[.contentType] == nil, !body.isEmpty { headers[.contentType] = "application/json" }
+        return Response(
+            status: HTTPResponse.Status(code: done.status), headers: headers,
+            body: body.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: body))
+        )
+    }
+
+    /// Puts a derived secret where SQL left a random placeholder: SQL never holds the master key.
+    private func reveal(_ name: String, for placeholder: String, in body: inout [UInt8]) {
+        guard let secret = try? DerivedSecret.make(from: masterKey, name: name) else { return }
+        let text = String(decoding: body, as: UTF8.self)
+        guard let range = text.range(of: placeholder) else { return }
+        body = Array(text.replacingCharacters(in: range, with: secret.text).utf8)
+    }
+
+    private func options(_ request: Request, _ table: RouteTable, _ path: String) -> Served {
+        let methods: [String]
+        switch table.match(method: "OPTIONS", path: path) {
+        case .otherMethods(let others): methods = Self.withImplied(others)
+        default: methods = health.paths.contains(path) ? ["GET", "HEAD", "OPTIONS"] : []
+        }
+        if let preflight = crossOrigin.preflight(request, methods: methods) {
+            return Served(response: preflight, route: "OPTIONS")
+        }
+        guard !methods.isEmpty else { return Served(response: Response(status: .notFound), route: "OPTIONS") }
+        return Served(
+            response: Response(status: .noContent, headers: [.allow: methods.joined(separator: ", ")]), route: "OPTIONS"
+        )
+    }
+
+    private static func withImplied(_ methods: [String]) -> [String] {
+        (methods + (methods.contains("GET") ? ["HEAD"] : []) + ["OPTIONS"]).sorted()
+    }
+
+    private func problem(_ problem: Problem, _ requestID: String, _ route: Route? = nil) -> Served {
+        var headers: HTTPFields = [.contentType: "application/problem+json"]
+        for (name, value) in problem.headers {
+            if let name = HTTPField.Name(name) { headers[name] = value }
+        }
+        return Served(
+            response: Response(
+                status: HTTPResponse.Status(code: problem.status), headers: headers,
+                body: ResponseBody(byteBuffer: ByteBuffer(bytes: problem.body(requestID: requestID)))
+            ),
+            route: route.map { "\($0.method) \($0.path)" } ?? "none"
+        )
+    }
+
+    private func log(
+        _ request: Request, _ context: ServerContext, _ requestID: String, _ served: Served, _ duration: Duration
+    ) {
+        let status = Int(served.response.status.code)
+        let level: Logger.Level = served.fault != nil || status >= 500 ? .error : .info
+        guard logger.logLevel <= level else { return }
+        var metadata: Logger.Metadata = [
+            "levqor.request.id": "\(requestID)",
+            "http.method": "\(request.method.rawValue)",
+            // The path without its query: a query may hold personal data.
+            "http.path": "\(request.uri.path.prefix(256))",
+            "http.status": "\(status)",
+            "http.milliseconds": "\(Double(duration.inSeconds * 100_000).rounded() / 100)",
+            "client.address": "\(reader.address(of: request, peer: context.peer))",
+        ]
+        if let agent = request.headers[.userAgent] { metadata["client.user_agent"] = "\(agent.prefix(256))" }
+        if let account = served.account { metadata["levqor.account"] = "\(account)" }
+        if let key = served.key { metadata["levqor.key"] = "\(key)" }
+        if let sqlstate = served.sqlstate { metadata["db.sqlstate"] = "\(sqlstate)" }
+        if let fault = served.fault { metadata["fault"] = "\(fault)" }
+        logger.log(level: level, "request", metadata: metadata)
+    }
+}

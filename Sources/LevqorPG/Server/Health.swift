@@ -1,0 +1,82 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import ServiceLifecycle
+import Synchronization
+
+/// Alive and ready: what load balancers and people ask first. Neither needs a key, and neither is rate limited.
+final class Health: Service {
+    private let pool: PostgresPool
+    private let heartbeats: Heartbeats
+    private let draining = Mutex(false)
+    /// One look at the database serves all who ask within its age.
+    private let cache = Mutex<(at: ContinuousClock.Instant, reasons: [String], details: JSONValue)?>(nil)
+    private static let cacheAge = Duration.milliseconds(500)
+
+    let paths: Set<String> = ["/health", "/ready"]
+
+    init(pool: PostgresPool, heartbeats: Heartbeats) {
+        self.pool = pool
+        self.heartbeats = heartbeats
+    }
+
+    /// Turns ready to false as soon as the shutdown begins.
+    func run() async throws {
+        try? await gracefulShutdown()
+        draining.withLock { $0 = true }
+    }
+
+    /// The answer, when the request is for one of the two.
+    func answer(method: String, path: String) async -> Response? {
+        guard method == "GET", paths.contains(path) else { return nil }
+        if path == "/health" {
+            return respond(200, .object([("ok", .bool(true)), ("ts", .int(Int(Self.now())))]))
+        }
+        let (reasons, details) = await readiness()
+        return respond(
+            reasons.isEmpty ? 200 : 503,
+            .object([
+                ("ready", .bool(reasons.isEmpty)),
+                ("reasons", .array(reasons.map(JSONValue.string))),
+                ("database", details),
+            ])
+        )
+    }
+
+    /// Why the server is not ready; empty when it is.
+    func readiness() async -> (reasons: [String], details: JSONValue) {
+        if draining.withLock({ $0 }) { return (["the server is stopping"], .null) }
+        let late = heartbeats.ages.filter(\.isLate).map { "the loop \($0.name) has had no success for \(Int($0.seconds)) s" }
+        if let cached = cache.withLock({ $0 }), cached.at.duration(to: .now) < Self.cacheAge {
+            return (cached.reasons + late, cached.details)
+        }
+        var reasons: [String] = []
+        var details = JSONValue.null
+        do {
+            let text = try await pool.withConnection(deadline: .seconds(2)) { connection in
+                try await connection.queryPrepared("select ops.readiness()", [], deadline: .seconds(2)).first?.string(0)
+            }
+            details = try text.map { try JSONParser.parse($0) } ?? .null
+            reasons = details["reasons"]?.array?.compactMap(\.string) ?? []
+        } catch {
+            reasons = ["the database does not answer"]
+        }
+        cache.withLock { $0 = (.now, reasons, details) }
+        return (reasons + late, details)
+    }
+
+    private func respond(_ status: Int, _ body: JSONValue) -> Response {
+        Response(
+            status: HTTPResponse.Status(code: status), headers: [.contentType: "application/json"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: JSONText.encode(body)))
+        )
+    }
+
+    private static func now() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Double(time.tv_sec)
+    }
+}

@@ -1,0 +1,139 @@
+import Foundation
+public import Logging
+import ServiceLifecycle
+
+/// What the command line can ask for. Finds the database, or starts the embedded one, and does the work.
+public struct Launcher: Sendable {
+    /// A problem with what the person asked for, and what to do.
+    public struct Refusal: Error, CustomStringConvertible {
+        public let description: String
+        public init(_ description: String) { self.description = description }
+    }
+
+    private let configuration: ServerConfiguration
+    private let logger: Logger
+
+    public init(_ configuration: ServerConfiguration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    /// A logger of JSON lines on standard error.
+    public static func makeLogger(level: String) throws -> Logger {
+        guard let level = Logger.Level(rawValue: level) else {
+            throw Refusal("LEVQOR_LOG_LEVEL: must be trace, debug, info, notice, warning, error or critical")
+        }
+        return Logger(label: "levqor") { JSONLogHandler(label: $0, level: level) }
+    }
+
+    /// Serves until told to stop; migrates an embedded database first.
+    public func serve() async throws {
+        let masterKey = try loadMasterKey()
+        if let url = configuration.databaseURL {
+            try await verify(url)
+            try await runServer(url: url, masterKey: masterKey, extra: [])
+            return
+        }
+        let cluster = EmbeddedCluster(directory: configuration.directory, logger: logger)
+        let endpoint = try await cluster.start()
+        do {
+            try await deploy(to: endpoint.connectionString, prune: false)
+            try await runServer(url: endpoint.connectionString, masterKey: masterKey, extra: [cluster])
+        } catch {
+            await cluster.stop()
+            throw error
+        }
+    }
+
+    /// Brings the database to the state of the sql folder; tells what was done, line by line.
+    public func migrate(prune: Bool, dryRun: Bool) async throws -> [String] {
+        try await withDatabase(configuration.deployURL ?? configuration.databaseURL) { url in
+            if dryRun { return try await makeMigrator(url).plan().lines }
+            return try await deploy(to: url, prune: prune)
+        }
+    }
+
+    /// Makes an API key; gives its text, which is shown this once.
+    ///
+    /// - Parameter account: an account's id, or operator.
+    public func createKey(name: String, scopes: [String], account: String) async throws -> String {
+        try await withDatabase(configuration.deployURL ?? configuration.databaseURL) { url in
+            let connection = try await PostgresConnection.connect(PostgresConfiguration(url), logger: logger)
+            try await connection.query("set role levqor_owner")
+            try await connection.query("set levqor.machinery = 'on'")
+            let result = try await connection.query(
+                """
+                select key from keys.create_key(
+                    case $1 when 'operator' then identity.operator_account() else core.read_id('acct', $1) end, $2, $3::text[])
+                """,
+                [.text(account), .text(name), .textArray(scopes)]
+            )
+            await connection.close()
+            guard let key = result.first?.string(0) else { throw Refusal("no key was made") }
+            return key
+        }
+    }
+
+    /// Derives a signing secret by its name.
+    public func secret(name: String) throws -> String {
+        try DerivedSecret.make(from: loadMasterKey(), name: name).text
+    }
+
+    /// Starts the embedded cluster and leaves it running; gives its URL.
+    public func startCluster() async throws -> String {
+        try await EmbeddedCluster(directory: configuration.directory, logger: logger).start().connectionString
+    }
+
+    /// Stops the embedded cluster, unless somebody uses it.
+    public func stopCluster() async throws {
+        let cluster = EmbeddedCluster(directory: configuration.directory, logger: logger)
+        _ = try await cluster.start()
+        await cluster.stop()
+    }
+
+    private func runServer(url: String, masterKey: MasterKey, extra: [any Service]) async throws {
+        let server = LevqorServer(
+            configuration: configuration, databaseURL: url, masterKey: masterKey, logger: logger, extraServices: extra
+        )
+        let file = configuration.directory + "/server.json"
+        let logger = logger
+        try await server.run { url, adminURL in
+            logger.notice("serving", metadata: ["url": "\(url)", "admin_url": "\(adminURL)"])
+            let facts = JSONValue.object([
+                ("pid", .int(Int(getpid()))), ("url", .string(url)), ("admin_url", .string(adminURL)),
+                ("started_at", .string(WallClock.now().text)),
+            ])
+            do {
+                try Data(JSONText.encode(facts)).write(to: URL(fileURLWithPath: file), options: .atomic)
+            } catch {
+                logger.info("server.json could not be written", metadata: ["path": "\(file)"])
+            }
+        }
+        try? FileManager.default.removeItem(atPath: file)
+    }
+
+    /// Runs work on a configured database, or on the embedded one, which is left as it was found.
+    private func withDatabase<R: Sendable>(_ url: String?, _ work: (String) async throws -> R) async throws -> R {
+        if let url { return try await work(url) }
+        let cluster = EmbeddedCluster(directory: configuration.directory, logger: logger)
+        let endpoint = try await cluster.start()
+        do {
+            let result = try await work(endpoint.connectionString)
+            // One that runs already, because a server or a person started it, goes on running.
+            if endpoint.weStartedIt { await cluster.stop() }
+            return result
+        } catch {
+            if endpoint.weStartedIt { await cluster.stop() }
+            throw error
+        }
+    }
+
+    private func loadMasterKey() throws -> MasterKey {
+        if let key = configuration.masterKey { return key }
+        guard configuration.databaseURL == nil else {
+            throw Refusal("LEVQOR_MASTER_KEY is needed with LEVQOR_DATABASE_URL: make one with `openssl rand -hex 32` and keep it")
+        }
+        try FileManager.default.createDirectory(atPath: configuration.directory, withIntermediateDirectories: true)
+        return try MasterKey.loadOrCreate(at: configuration.directory + "/master.key")
+    }
+}

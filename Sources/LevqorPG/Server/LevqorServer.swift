@@ -1,0 +1,201 @@
+import Foundation
+import Hummingbird
+import Logging
+import NIOCore
+import ServiceLifecycle
+import Synchronization
+
+/// The server, put together: gateway, reactor, clock, and the two addresses.
+public struct LevqorServer: Sendable {
+    /// Version of the product.
+    public static let version = "0.1.0"
+
+    private let configuration: ServerConfiguration
+    private let databaseURL: String
+    private let masterKey: MasterKey
+    private let logger: Logger
+    private let extraServices: [any Service]
+
+    /// - Parameters:
+    ///   - databaseURL: where the database is: the one configured, or the embedded one.
+    ///   - masterKey: what signing secrets are derived from.
+    ///   - extraServices: what must outlive everything else, such as the embedded cluster.
+    init(
+        configuration: ServerConfiguration, databaseURL: String, masterKey: MasterKey, logger: Logger,
+        extraServices: [any Service]
+    ) {
+        self.configuration = configuration
+        self.databaseURL = databaseURL
+        self.masterKey = masterKey
+        self.logger = logger
+        self.extraServices = extraServices
+    }
+
+    /// Serves until SIGTERM or SIGINT, then drains: ready turns false, parked requests are answered, what is under way ends.
+    ///
+    /// - Parameter onReady: told the URLs of the public and the admin address.
+    func run(onReady: @escaping @Sendable (_ url: String, _ adminURL: String) -> Void) async throws {
+        let hub = HintHub()
+        let metrics = GatewayMetrics()
+        let heartbeats = Heartbeats()
+        let serverName = "\(ProcessInfo.processInfo.hostName)-\(getpid())-\(RequestIDs.choose(nil).prefix(8))"
+
+        func database(_ name: String, statementTimeout: String, lockTimeout: String) -> PostgresConfiguration {
+            PostgresConfiguration(
+                databaseURL, applicationName: "levqor-\(name)",
+                settings: [
+                    "role": "levqor_server", "statement_timeout": statementTimeout, "lock_timeout": lockTimeout,
+                    "idle_in_transaction_session_timeout": "30s", "timezone": "UTC", "datestyle": "ISO", "jit": "off",
+                ]
+            )
+        }
+        let gatherConfiguration = database("gather", statementTimeout: "5s", lockTimeout: "100ms")
+        let aloneConfiguration = database("alone", statementTimeout: "5s", lockTimeout: "2s")
+        let reactorConfiguration = database("reactor", statementTimeout: "600s", lockTimeout: "5s")
+        let pool = PostgresPool(configuration: reactorConfiguration, size: 4, logger: logger)
+
+        // The first table is loaded before anything starts: a row that does not fit stops the boot, by its name.
+        let first = try await PostgresConnection.connect(reactorConfiguration, logger: logger)
+        let table = try await RouteLoading.load(first)
+        await first.close()
+
+        let routes = RouteStore(table, pool: pool, logger: logger)
+        let notifier = HintNotifier(configuration: database("notify", statementTimeout: "5s", lockTimeout: "1s"), logger: logger)
+        let gathered = Gather(name: "gathered")
+        let alone = Gather(name: "alone", mostCalls: 1)
+        let gateway = Gateway(
+            gathered: gathered, alone: alone, routes: routes, hints: hub, notifier: notifier, metrics: metrics, logger: logger
+        )
+        let lanes = LaneService(
+            workers: (0..<configuration.connections).map { _ in
+                GatherWorker(gather: gathered, configuration: gatherConfiguration, logger: logger, metrics: metrics)
+            }
+                + (0..<2).map { _ in
+                    GatherWorker(gather: alone, configuration: aloneConfiguration, logger: logger, metrics: metrics)
+                },
+            gathers: [gathered, alone]
+        )
+        let health = Health(pool: pool, heartbeats: heartbeats)
+        let transport = HTTPTransport(
+            .init(
+                userAgent: "LevqorPG/\(Self.version)", addressGuard: AddressGuard(allowing: configuration.allowedNetworks),
+                certificateAuthorityFile: configuration.certificateAuthorityFile
+            )
+        )
+        let outbox = OutboxReactor(
+            pool: pool, transport: transport, masterKey: masterKey, hub: hub, notifier: notifier, heartbeats: heartbeats,
+            name: serverName, logger: logger
+        )
+        let clock = ClockService(
+            pool: pool, hub: hub, notifier: notifier, heartbeats: heartbeats, server: serverName, version: Self.version,
+            build: ProcessInfo.processInfo.environment["BUILD_ID"] ?? "dev", logger: logger
+        )
+        let listener = HintListener(
+            listener: PostgresListener(
+                configuration: {
+                    var direct = PostgresConfiguration(configuration.listenURL ?? databaseURL, applicationName: "levqor-listen")
+                    direct.settings = ["role": "levqor_server"]
+                    return direct
+                }(),
+                channels: [HintNotifier.channel], logger: logger
+            ),
+            hub: hub, notifier: notifier, routes: routes, logger: logger
+        )
+        let metricsPage = MetricsPage(
+            gateway: gateway, pools: [("reactor", pool)], heartbeats: heartbeats, listener: listener, outbox: outbox,
+            health: health, logger: logger
+        )
+
+        let addresses = Addresses(onReady: onReady)
+        let publicApplication = Application(
+            responder: GatewayResponder(
+                gateway: gateway, reader: RequestReader(address: ClientAddress(trusting: configuration.trustedProxies)),
+                crossOrigin: CrossOrigin(origins: configuration.corsOrigins), health: health, masterKey: masterKey,
+                logger: logger
+            ),
+            server: .http1(configuration: .init(idleTimeout: .seconds(75))),
+            configuration: .init(address: .hostname(configuration.host, port: configuration.port), backlog: 4096),
+            onServerRunning: { channel in addresses.setPublic(channel.localAddress, host: configuration.host) },
+            logger: quiet(logger)
+        )
+        let adminApplication = Application(
+            responder: AdminResponder(health: health, metrics: metricsPage),
+            configuration: .init(address: .hostname(configuration.adminHost, port: configuration.adminPort)),
+            onServerRunning: { channel in addresses.setAdmin(channel.localAddress, host: configuration.adminHost) },
+            logger: quiet(logger)
+        )
+
+        // Shut down from the last to the first: ready turns false, parked requests are answered, the addresses close, the
+        // reactor drains, and the connections go last.
+        var group = ServiceGroupConfiguration(
+            services: extraServices.map { .init(service: $0) } + [
+                .init(service: pool), .init(service: notifier), .init(service: lanes), .init(service: listener),
+                .init(service: clock), .init(service: outbox), .init(service: adminApplication),
+                .init(service: publicApplication), .init(service: HubService(hub: hub)), .init(service: health),
+            ],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+        )
+        group.maximumGracefulShutdownDuration = .seconds(20)
+        try await ServiceGroup(configuration: group).run()
+    }
+
+    /// Hummingbird logs each connection at info; ours logs each request.
+    private func quiet(_ logger: Logger) -> Logger {
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
+        return quiet
+    }
+}
+
+/// Wakes the parked requests when the server stops.
+struct HubService: Service {
+    let hub: HintHub
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        hub.stop()
+    }
+}
+
+/// The connections of both lanes. They end when everything that could still send a call has ended.
+struct LaneService: Service {
+    let workers: [GatherWorker]
+    let gathers: [Gather]
+
+    func run() async throws {
+        await withTaskCancellationOrGracefulShutdownHandler {
+            await withTaskGroup(of: Void.self) { group in
+                for worker in workers { group.addTask { await worker.run() } }
+            }
+        } onCancelOrGracefulShutdown: {
+            for gather in gathers { gather.close() }
+        }
+    }
+}
+
+/// Collects the ports that were bound, and tells when both are.
+final class Addresses: Sendable {
+    private let state = Mutex<(publicURL: String?, adminURL: String?)>((nil, nil))
+    private let onReady: @Sendable (String, String) -> Void
+
+    init(onReady: @escaping @Sendable (String, String) -> Void) {
+        self.onReady = onReady
+    }
+
+    func setPublic(_ address: SocketAddress?, host: String) { set(address, host) { $0.publicURL = $1 } }
+    func setAdmin(_ address: SocketAddress?, host: String) { set(address, host) { $0.adminURL = $1 } }
+
+    private func set(
+        _ address: SocketAddress?, _ host: String,
+        _ store: (inout (publicURL: String?, adminURL: String?), String) -> Void
+    ) {
+        let shown = host == "0.0.0.0" || host == "::" ? "127.0.0.1" : host
+        let url = "http://\(shown.contains(":") ? "[\(shown)]" : shown):\(address?.port ?? 0)"
+        let both: (String, String)? = state.withLock { state in
+            store(&state, url)
+            if let publicURL = state.publicURL, let adminURL = state.adminURL { return (publicURL, adminURL) }
+            return nil
+        }
+        if let both { onReady(both.0, both.1) }
+    }
+}

@@ -1,0 +1,120 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import NIOCore
+
+/// Turns an HTTP request into a call, or says what is wrong with it before the database is asked.
+struct RequestReader: Sendable {
+    let address: ClientAddress
+
+    static let apiKeyField = HTTPField.Name("X-Api-Key")!
+    static let accountField = HTTPField.Name("Levqor-Account")!
+    private static let forwardedFor = HTTPField.Name("X-Forwarded-For")!
+
+    /// Reads parameters and body by the rules of the route.
+    ///
+    /// - Throws: `Problem`.
+    func read(
+        _ request: Request, route: Route, pathParameters: [(name: String, value: String)], requestID: String, peer: String
+    ) async throws -> GatewayCall {
+        let parameters = try self.parameters(request.uri, route, pathParameters)
+        let body = try await self.body(request, route)
+        return GatewayCall(
+            requestID: requestID,
+            route: route,
+            key: request.headers[Self.apiKeyField],
+            address: address(of: request, peer: peer),
+            userAgent: request.headers[.userAgent].map { String($0.prefix(512)) },
+            parameters: parameters,
+            body: body,
+            account: request.headers[Self.accountField]
+        )
+    }
+
+    /// The client's address, behind trusted proxies.
+    func address(of request: Request, peer: String) -> String {
+        address.find(peer: peer, forwarded: request.headers[values: Self.forwardedFor])
+    }
+
+    private func parameters(
+        _ uri: URI, _ route: Route, _ pathParameters: [(name: String, value: String)]
+    ) throws -> [UInt8] {
+        if pathParameters.isEmpty, uri.query == nil { return Self.emptyObject }
+        guard let query = PercentEncoding.query((uri.query ?? "")[...]) else {
+            throw Problem.badRequest("The query string is not properly percent-encoded UTF-8.")
+        }
+        var members: [JSONObject.Member] = []
+        var violations: [JSONSchemaViolation] = []
+        for (name, text) in pathParameters + query {
+            guard !members.contains(where: { JSONKey.same($0.name, name) }) else {
+                throw Problem.badRequest("The parameter \(name) stands twice in the request.")
+            }
+            guard !text.utf8.contains(0), !name.utf8.contains(0) else {
+                throw Problem.badRequest("A parameter holds the character U+0000.")
+            }
+            let value: JSONValue
+            if let rule = route.parameters[name] {
+                value = rule.value(of: text)
+                violations += rule.violations(of: value).map {
+                    JSONSchemaViolation(pointer: "/\(name)", keyword: $0.keyword, limit: $0.limit, message: $0.message)
+                }
+            } else {
+                value = .string(text)
+            }
+            members.append(JSONObject.Member(name: name, value: value))
+        }
+        guard violations.isEmpty else { throw Problem.invalid(violations) }
+        return JSONText.encode(.object(JSONObject(members)))
+    }
+
+    private func body(_ request: Request, _ route: Route) async throws -> [UInt8]? {
+        if let length = request.headers[.contentLength].flatMap(Int.init), length > route.bodyCap {
+            throw Problem.contentTooLarge(route.bodyCap)
+        }
+        var buffer: ByteBuffer
+        do {
+            buffer = try await request.body.collect(upTo: route.bodyCap)
+        } catch is NIOTooManyBytesError {
+            throw Problem.contentTooLarge(route.bodyCap)
+        }
+        guard let schema = route.body else {
+            guard buffer.readableBytes == 0 else { throw Problem.badRequest("No body is taken here.") }
+            return nil
+        }
+        guard buffer.readableBytes > 0 else {
+            // No body is an empty object: right for routes whose members are all optional.
+            let violations = schema.validate(.object(JSONObject([])))
+            guard violations.isEmpty else { throw Problem.invalid(violations) }
+            return nil
+        }
+        guard Self.isJSON(request.headers[.contentType]) else { throw Problem.unsupportedMediaType }
+        let value: JSONValue
+        do {
+            value = try buffer.withUnsafeReadableBytes { (bytes) throws(JSONParseError) in try JSONParser.parse(bytes) }
+        } catch {
+            throw Problem.badRequest("The body is not JSON: \(error.message)")
+        }
+        let violations = schema.validate(value)
+        guard violations.isEmpty else { throw Problem.invalid(violations) }
+        return buffer.readBytes(length: buffer.readableBytes)
+    }
+
+    /// application/json, or a type that ends in +json, in UTF-8.
+    private static func isJSON(_ contentType: String?) -> Bool {
+        guard let contentType else { return false }
+        let parts = contentType.split(separator: ";").map { $0.withoutEdgeSpace.lowercased() }
+        guard let type = parts.first, type == "application/json" || type.hasSuffix("+json") else { return false }
+        return parts.dropFirst().allSatisfy { !$0.hasPrefix("charset=") || $0 == "charset=utf-8" || $0 == "charset=\"utf-8\"" }
+    }
+
+    private static let emptyObject = Array("{}".utf8)
+}
+
+extension Substring {
+    /// Without white space at its ends.
+    var withoutEdgeSpace: Substring {
+        let start = drop { $0 == " " || $0 == "\t" }
+        guard let last = start.lastIndex(where: { $0 != " " && $0 != "\t" }) else { return "" }
+        return start[...last]
+    }
+}

@@ -1,0 +1,25 @@
+import HTTPTypes
+
+/// Headers that every response carries, whoever made it.
+enum SecurityHeaders {
+    private static let fields: [(HTTPField.Name, String)] = [
+        (.strictTransportSecurity, "max-age=31536000; includeSubDomains; preload"),
+        (
+            .contentSecurityPolicy,
+            "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+        ),
+        (HTTPField.Name("Cross-Origin-Opener-Policy")!, "same-origin"),
+        (HTTPField.Name("Cross-Origin-Embedder-Policy")!, "require-corp"),
+        (HTTPField.Name("Cross-Origin-Resource-Policy")!, "same-origin"),
+        (.xContentTypeOptions, "nosniff"),
+        (HTTPField.Name("X-Frame-Options")!, "DENY"),
+        (HTTPField.Name("Referrer-Policy")!, "strict-origin-when-cross-origin"),
+        (HTTPField.Name("Permissions-Policy")!, "geolocation=(), microphone=(), camera=()"),
+    ]
+
+    /// Adds what is missing: SQL may have set its own.
+    static func complete(_ headers: inout HTTPFields) {
+        for (name, value) in fields where headers[name] == nil { headers[name] = value }
+        if headers[.cacheControl] == nil { headers[.cacheControl] = "no-store" }
+    }
+}

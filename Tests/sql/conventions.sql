@@ -1,0 +1,335 @@
+-- The conventions as catalog queries. Each rule finds nothing in the product, and finds the offender that is made for it here.
+begin;
+select plan(47);
+
+create temp view product_schema as
+select n.oid, n.nspname as name
+from pg_namespace as n
+where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'public', 'test');
+
+create temp view product_function as
+select p.oid, s.name as schema, p.proname as name, p.oid::regprocedure::text as identity, p.prosecdef, p.provolatile, p.proconfig,
+    l.lanname as language, p.prorettype, p.proargnames, p.proargmodes, p.pronargs, p.proacl, p.proowner,
+    regexp_replace(regexp_replace(p.prosrc, '--[^\n]*', '', 'g'), '''[^'']*''', '''''', 'g') as source
+from pg_proc as p
+inner join product_schema as s on s.oid = p.pronamespace
+inner join pg_language as l on l.oid = p.prolang;
+
+-- What the server may execute: entry points and reactor functions. They run as the owner; nothing else outside of api does.
+create temp table entry_point (identity text primary key);
+insert into entry_point (identity) values
+('core.deployment_state()'),
+('http.handle_many(text[],integer[],integer[],text[],text[],text[],text[],text[],jsonb[])'),
+('http.load_routes()'),
+('jobs.next_due()'),
+('jobs.tend_queue(integer)'),
+('ops.note_server_alive(text)'),
+('ops.note_server_start(text,text,text)'),
+('ops.prometheus()'),
+('ops.readiness(text)'),
+('outbox.claim_messages(text,integer,integer)'),
+('outbox.next_due()'),
+('outbox.report_outcomes(jsonb,double precision)'),
+('schedule.next_due()'),
+('schedule.run_due()'),
+('schedule.timeout_ms()');
+
+create temp view offender as
+-- Comments.
+select 'schema has a comment' as rule, s.name as offender
+from product_schema as s
+where obj_description(s.oid, 'pg_namespace') is null
+union all
+select 'table, view and sequence has a comment', c.oid::regclass::text
+from pg_class as c
+inner join product_schema as s on s.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'v', 'm')
+    and obj_description(c.oid, 'pg_class') is null
+    or (c.relkind = 'S' and obj_description(c.oid, 'pg_class') is null and not exists (
+        -- The sequence behind an identity column belongs to the column.
+        select from pg_depend as d where d.objid = c.oid and d.deptype = 'i'
+    ))
+union all
+select 'column has a comment', c.oid::regclass || '.' || a.attname
+from pg_class as c
+inner join product_schema as s on s.oid = c.relnamespace
+inner join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+where c.relkind in ('r', 'p', 'v', 'm') and not c.relispartition
+    and col_description(c.oid, a.attnum) is null
+union all
+select 'function has a comment', f.identity
+from product_function as f
+where obj_description(f.oid, 'pg_proc') is null
+union all
+select 'composite type has a comment', t.oid::regtype::text
+from pg_type as t
+inner join product_schema as s on s.oid = t.typnamespace
+inner join pg_class as c on c.oid = t.typrelid and c.relkind = 'c'
+where obj_description(t.oid, 'pg_type') is null
+
+-- Functions.
+union all
+select 'search_path is pinned', f.identity
+from product_function as f
+where (f.language = 'plpgsql' or f.prosecdef)
+    and not 'search_path=pg_catalog, pg_temp' = any (coalesce(f.proconfig, '{}'))
+union all
+select 'no overload', f.schema || '.' || f.name
+from product_function as f
+group by f.schema, f.name
+having count(*) > 1
+union all
+select 'arguments start with p_', f.identity || ' ' || a.name
+from product_function as f
+cross join lateral unnest(f.proargnames) with ordinality as a (name, n)
+where coalesce(f.proargmodes[a.n], 'i') in ('i', 'b', 'v') and a.name not like 'p\_%'
+union all
+select 'arguments have names', f.identity
+from product_function as f
+where f.pronargs > 0 and f.proargnames is null
+union all
+select 'door is security definer', f.identity
+from product_function as f
+where f.schema = 'api' and not f.prosecdef
+union all
+select 'door returns http.response', f.identity
+from product_function as f
+where f.schema = 'api' and f.prorettype <> 'http.response'::regtype
+union all
+select 'door has a route', f.identity
+from product_function as f
+where f.schema = 'api' and not exists (select from http.route as r where r.function = 'api.' || f.name)
+union all
+select 'domain function is security invoker', f.identity
+from product_function as f
+where f.schema <> 'api' and f.prosecdef and f.identity not in (select e.identity from entry_point as e)
+union all
+select 'entry point is a security definer that the server may execute', e.identity
+from entry_point as e
+where not exists (
+    select from product_function as f
+    where f.identity = e.identity and f.prosecdef and has_function_privilege('levqor_server', f.oid, 'execute')
+)
+union all
+select 'door sets nothing', f.identity
+from product_function as f
+where f.schema = 'api' and (
+    f.source ~* '\mset_config\M'
+    or f.source ~* '\mset\s+(local|session|role|transaction|constraints|authorization|levqor)\M'
+    or cardinality(f.proconfig) > 1
+)
+union all
+-- Durability belongs to the lane: a neighbour without it would make the whole batch volatile.
+select 'nothing touches synchronous_commit', p.oid::regprocedure::text
+from pg_proc as p
+inner join product_schema as s on s.oid = p.pronamespace
+where p.prosrc ~* 'synchronous_commit' or p.proconfig::text ~* 'synchronous_commit'
+union all
+select 'plpgsql_check finds nothing', f.identity || ' line ' || coalesce(c.lineno, 0) || ': ' || c.message
+from product_function as f
+left join lateral (
+    select g.tgrelid, g.tgoldtable, g.tgnewtable from pg_trigger as g where g.tgfoid = f.oid order by g.oid limit 1
+) as t on true
+cross join lateral plpgsql_check_function_tb(
+    f.oid, coalesce(t.tgrelid, 0), oldtable => t.tgoldtable, newtable => t.tgnewtable, fatal_errors => false
+) as c
+where f.language = 'plpgsql'
+    -- A trigger function without a table can not be checked.
+    and not (f.prorettype = 'trigger'::regtype and t.tgrelid is null)
+    -- A literal as the start of a variable: read by the type's own input function, once.
+    and c.message <> 'target type is different type than source type'
+    -- The call of a route's function, and the listing that fits any seeded table, are dynamic by purpose.
+    and not (f.identity like 'http.handle_many(%' and c.message = 'cannot determinate a result of dynamic SQL')
+
+-- Rights.
+union all
+select 'PUBLIC executes nothing', f.identity
+from product_function as f
+cross join lateral aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) as x
+where x.grantee = 0 and x.privilege_type = 'EXECUTE'
+union all
+select 'server executes entry points only', f.identity
+from product_function as f
+where has_function_privilege('levqor_server', f.oid, 'execute')
+    and f.identity not in (select e.identity from entry_point as e)
+union all
+select 'server reads and writes no table', c.oid::regclass::text
+from pg_class as c
+inner join product_schema as s on s.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'v', 'm')
+    and (
+        has_table_privilege('levqor_server', c.oid, 'select, insert, update, delete, truncate')
+        or has_any_column_privilege('levqor_server', c.oid, 'select, insert, update')
+    )
+union all
+select 'dba changes nothing and reads no hot table', c.oid::regclass::text
+from pg_class as c
+inner join product_schema as s on s.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'v', 'm')
+    and (
+        has_table_privilege('levqor_dba', c.oid, 'insert, update, delete, truncate')
+        or (c.relpersistence = 'u' and has_any_column_privilege('levqor_dba', c.oid, 'select'))
+    )
+union all
+select 'everything belongs to levqor_owner', c.oid::regclass::text
+from pg_class as c
+inner join product_schema as s on s.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'v', 'm', 'S') and pg_get_userbyid(c.relowner) <> 'levqor_owner'
+union all
+select 'everything belongs to levqor_owner', f.identity
+from product_function as f
+where pg_get_userbyid(f.proowner) <> 'levqor_owner'
+
+-- Tables.
+union all
+select 'tenant table has row-level security, forced, with a policy', c.oid::regclass::text
+from pg_class as c
+inner join product_schema as s on s.oid = c.relnamespace
+where c.relkind in ('r', 'p')
+    and exists (
+        select from pg_attribute as a where a.attrelid = c.oid and a.attname = 'account_id' and not a.attisdropped
+    )
+    and not (
+        c.relrowsecurity and c.relforcerowsecurity
+        and exists (select from pg_policy as p where p.polrelid = c.oid and p.polpermissive and 0 = any (p.polroles))
+    )
+union all
+select 'table has a primary key', c.oid::regclass::text
+from pg_class as c
+inner join product_schema as s on s.oid = c.relnamespace
+where c.relkind in ('r', 'p') and not exists (
+    select from pg_constraint as k where k.conrelid = c.oid and k.contype = 'p'
+)
+union all
+select 'foreign key has an index', k.conrelid::regclass || ' ' || k.conname
+from pg_constraint as k
+inner join product_schema as s on s.oid = k.connamespace
+where k.contype = 'f' and not exists (
+    select from pg_index as i
+    where i.indrelid = k.conrelid and i.indpred is null
+        and (i.indkey::smallint[])[0:cardinality(k.conkey) - 1] @> k.conkey
+)
+union all
+select 'constraint is named after its table', k.conrelid::regclass || ' ' || k.conname
+from pg_constraint as k
+inner join pg_class as c on c.oid = k.conrelid
+inner join product_schema as s on s.oid = k.connamespace
+where k.contype in ('c', 'f', 'p', 'u') and not starts_with(k.conname, c.relname || '_')
+union all
+select 'column has a type of ours', c.oid::regclass || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
+from pg_class as c
+inner join product_schema as s on s.oid = c.relnamespace
+inner join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+where c.relkind in ('r', 'p')
+    and format_type(a.atttypid, null) in (
+        'timestamp without time zone', 'character varying', 'character', 'money', 'json', 'time with time zone'
+    )
+
+-- Routes.
+union all
+select 'route and function fit', b.route || ': ' || b.reason
+from http.find_bad_routes() as b
+union all
+select 'reading route calls a function that only reads', r.method || ' ' || r.path
+from http.route as r
+inner join pg_proc as p on p.oid = to_regproc(r.function)
+where r.method = 'GET' and p.provolatile = 'v'
+union all
+select 'route belongs to a domain', r.method || ' ' || r.path || ' ' || r.domain
+from http.route as r
+where to_regnamespace(r.domain) is null
+union all
+select 'success of a route is described', r.method || ' ' || r.path
+from http.route as r
+where not exists (select from jsonb_object_keys(r.responses) as k (status) where k.status < '400')
+union all
+select 'task calls a function that exists', t.name
+from schedule.task as t
+where to_regproc(t.function) is null;
+
+-- The product.
+create temp table rule (name text primary key);
+insert into rule (name) values
+('schema has a comment'), ('table, view and sequence has a comment'), ('column has a comment'), ('function has a comment'),
+('composite type has a comment'), ('search_path is pinned'), ('no overload'), ('arguments start with p_'),
+('arguments have names'), ('door is security definer'), ('door returns http.response'), ('door has a route'),
+('domain function is security invoker'), ('door sets nothing'), ('nothing touches synchronous_commit'),
+('plpgsql_check finds nothing'), ('PUBLIC executes nothing'), ('server executes entry points only'),
+('server reads and writes no table'), ('dba changes nothing and reads no hot table'), ('everything belongs to levqor_owner'),
+('tenant table has row-level security, forced, with a policy'), ('table has a primary key'), ('foreign key has an index'),
+('constraint is named after its table'), ('column has a type of ours'), ('route and function fit'),
+('reading route calls a function that only reads'), ('route belongs to a domain'), ('success of a route is described'),
+('task calls a function that exists'), ('entry point is a security definer that the server may execute');
+
+create temp table found as select o.rule, o.offender from offender as o;
+select is(
+    (select string_agg(f.offender, E'\n' order by f.offender) from found as f where f.rule = r.name), null, r.name
+)
+from rule as r
+order by r.name;
+
+-- The offenders.
+create schema untold;
+create table untold.thing (
+    account_id uuid,
+    user_id uuid constraint fk_user references identity.user (id),
+    made timestamp,
+    name varchar(3)
+);
+grant select, insert on untold.thing to levqor_server, levqor_dba;
+create type untold.pair as (a integer, b integer);
+create function untold.do_it(x integer) returns integer language plpgsql security definer as $$
+declare
+    v_unused integer;
+begin
+    perform set_config('synchronous_commit', 'off', true);
+    return missing;
+end;
+$$;
+create function untold.do_it(x text, integer) returns integer language sql as 'select 1';
+create function untold.nameless(integer) returns integer language sql as 'select 1';
+create function api.untold() returns integer language plpgsql as $$
+begin
+    perform set_config('levqor.account_id', '', true);
+    return 1;
+end;
+$$;
+create function api.write_in_get() returns http.response language sql volatile as 'select http.no_content()';
+insert into http.route (method, path, function, domain, access, responses)
+values ('GET', '/untold', 'api.write_in_get', 'nowhere', 'public', '{"404": {}}');
+insert into schedule.task (name, function, every, description) values ('untold', 'untold.missing', '1 day', 'none');
+insert into entry_point (identity) values ('untold.nameless(integer)');
+
+create temp table caught as select distinct o.rule from offender as o;
+select ok(
+    exists (select from caught as c where c.rule = r.name), 'an offender is caught: ' || r.name
+)
+from rule as r
+where r.name in (
+    'route and function fit', 'door sets nothing', 'plpgsql_check finds nothing', 'foreign key has an index',
+    'tenant table has row-level security, forced, with a policy', 'server executes entry points only',
+    'server reads and writes no table', 'PUBLIC executes nothing', 'search_path is pinned', 'no overload'
+)
+order by r.name;
+select is(
+    (select string_agg(r.name, ', ') from rule as r where not exists (select from caught as c where c.rule = r.name)), null,
+    'every rule has caught its offender'
+);
+select is(
+    (select string_agg(distinct o.rule, ', ') from found as o where o.rule not in (select r.name from rule as r)), null,
+    'every rule is on the list'
+);
+alter table limits.policy set unlogged;
+select isnt_empty(
+    $$select from offender as o where o.rule = 'dba changes nothing and reads no hot table' and o.offender = 'limits.policy'$$,
+    'an unlogged table that the dba may read is caught'
+);
+update http.route set function = 'api.no_such_thing' where path = '/untold';
+select matches(
+    (select b.reason from http.find_bad_routes() as b where b.route = 'GET /untold' limit 1), 'does not exist',
+    'a route without a function is named'
+);
+select throws_ok('select * from http.load_routes()', 'LQ500', 'routes and functions do not fit', 'and no server loads it');
+
+select * from finish();
+rollback;

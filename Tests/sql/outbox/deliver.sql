@@ -1,0 +1,171 @@
+-- Messages are claimed, reported, retried and given up.
+begin;
+select plan(52);
+
+-- Due messages of other tests are out of the way.
+delete from outbox.message;
+create temp table t on commit drop as
+select test.make_account('A') as a, test.make_account('B') as b;
+select core.set_test_clock('2030-01-01 12:00:00+00');
+
+create function pg_temp.send(p_account uuid, p_type text default 'thing.done') returns uuid language sql as $$
+    select outbox.send_webhook(p_account, 'https://example.org/' || p_type, p_type, '{}')
+$$;
+create temp table claim (
+    account_id uuid, id uuid, token bigint, message_id text, method text, url text, headers jsonb, body text,
+    signing_secrets text[], attempt integer, timeout_ms integer, response_cap integer
+) on commit drop;
+create function pg_temp.claim(p_limit integer default 32, p_lease integer default 60) returns bigint language sql as $$
+    delete from claim;
+    insert into claim select * from outbox.claim_messages('w', p_limit, p_lease);
+    select count(*) from claim
+$$;
+create function pg_temp.report(p_more jsonb, p_jitter double precision default 0.5) returns text language sql as $$
+    select string_agg(r.result, ',' order by r.id)
+    from outbox.report_outcomes((
+        select jsonb_agg(jsonb_build_object('account_id', c.account_id, 'id', c.id, 'token', c.token) || p_more) from claim as c
+    ), p_jitter) as r
+$$;
+
+select is(outbox.next_due(), null, 'nothing is due');
+select is(pg_temp.claim(), 0::bigint, 'nothing is claimed');
+select pg_temp.send(a) from t;
+select is(outbox.next_due(), core.now(), 'a new message is due');
+select is(pg_temp.claim(), 1::bigint, 'it is claimed');
+select is(pg_temp.claim(), 0::bigint, 'and not again');
+select is(outbox.next_due(), core.now() + interval '1 minute', 'until its lease ends');
+select is((select state from outbox.message), 'sending', 'it is being sent');
+
+-- The lease ends without a report.
+select core.set_test_clock('2030-01-01 12:01:00+00');
+create temp table late on commit drop as select * from claim;
+insert into late select m.account_id, m.id, m.lease_token from outbox.message as m;
+select is(pg_temp.claim(), 1::bigint, 'when the lease has ended it is claimed again');
+select is((select attempt from claim), 2, 'as the second attempt');
+select is((select message_id from claim), (select core.show_id('msg', id) from outbox.message), 'under the same message id');
+select is((select signing_secrets from claim), (select array['webhook/' || a || '/1'] from t), 'signed with the account''s secret');
+select is((select method || ' ' || url from claim), 'POST https://example.org/thing.done', 'to the same place');
+select is((select outcome from outbox.attempt where number = 1), 'lost', 'the attempt nobody reported is lost');
+select is(
+    (select r.result || ' ' || r.state from outbox.report_outcomes((
+        select jsonb_agg(jsonb_build_object(
+            'account_id', l.account_id, 'id', l.id, 'token', l.token, 'outcome', 'response', 'status', 200
+        )) from late as l
+    )) as r),
+    'ignored sending', 'a report under the old lease changes nothing'
+);
+select is((select late_reports from outbox.message), 1, 'but is counted');
+select is(
+    (select result from outbox.report_outcomes(jsonb_build_array(jsonb_build_object(
+        'account_id', core.new_id(), 'id', core.new_id(), 'token', 1, 'outcome', 'response', 'status', 200)))),
+    'ignored', 'a report on an unknown message is ignored'
+);
+
+select is(
+    pg_temp.report('{"outcome": "response", "status": 200, "headers": {"x": "y"}, "body": "fine", "timing": {"total": 3.5},
+        "remote_address": "192.0.2.1", "started_at": "2030-01-01T12:01:00Z", "finished_at": "2030-01-01T12:01:01Z"}'),
+    'done', 'an answer 2xx is a success'
+);
+select results_eq(
+    'select outcome, status, response_body, response_headers ->> ''x'', timing ->> ''total'', remote_address,
+        finished_at - started_at from outbox.attempt where number = 2',
+    $$values ('delivered', 200, 'fine', 'y', '3.5', '192.0.2.1', interval '1 second')$$, 'the attempt is in the log'
+);
+select is(outbox.next_due(), null, 'a delivered message is not due');
+select is(pg_temp.report('{"outcome": "response", "status": 500}'), 'ignored', 'a second report of the same claim is ignored');
+select is((select state from outbox.message), 'done', 'and changes nothing');
+
+-- The plan.
+delete from outbox.message;
+select pg_temp.send(a) from t;
+create function pg_temp.exhaust() returns setof text language plpgsql as $$
+declare
+    v_result text;
+    v_due timestamptz;
+begin
+    for i in 1 .. 11 loop
+        if pg_temp.claim() = 0 then
+            return;
+        end if;
+        v_result := pg_temp.report('{"outcome": "response", "status": 503}');
+        v_due := outbox.next_due();
+        return next v_result || coalesce(' ' || extract(epoch from v_due - core.now())::integer, '');
+        perform core.set_test_clock(coalesce(v_due, core.now()));
+    end loop;
+end;
+$$;
+select results_eq(
+    'select * from pg_temp.exhaust()',
+    $$values ('retry 5'), ('retry 300'), ('retry 1800'), ('retry 7200'), ('retry 18000'), ('retry 36000'), ('retry 50400'),
+        ('retry 72000'), ('retry 86400'), ('dead')$$,
+    'failures are retried by the plan, and then the message is dead'
+);
+select is((select count(*) from outbox.attempt where outcome = 'rejected'), 10::bigint, 'every attempt is in the log');
+select is((select state from outbox.redrive_message((select a from t), (select id from outbox.message))), 'pending', 'it is redriven');
+select is((select count(*) from pg_temp.exhaust()), 10::bigint, 'and gets the whole plan again');
+
+-- Verdicts.
+create function pg_temp.try(p_more jsonb, p_jitter double precision default 0.5) returns text language plpgsql as $$
+declare
+    v_result text;
+begin
+    delete from outbox.message;
+    perform pg_temp.send(a) from t;
+    perform pg_temp.claim();
+    v_result := pg_temp.report(p_more, p_jitter);
+    return v_result || coalesce(' ' || extract(epoch from outbox.next_due() - core.now())::numeric(12, 1), '');
+end;
+$$;
+select is(pg_temp.try(v.more::jsonb), v.verdict, v.why)
+from (values
+    ('{"outcome": "response", "status": 204}', 'done', '204 is a success'),
+    ('{"outcome": "response", "status": 302}', 'retry 5.0', 'a redirect is a failure'),
+    ('{"outcome": "response", "status": 404}', 'retry 5.0', '404 is a failure'),
+    ('{"outcome": "response", "status": 410}', 'dead', '410 ends it at once'),
+    ('{"outcome": "failure", "kind": "timeout", "message": "too slow"}', 'retry 5.0', 'a timeout is a failure'),
+    ('{"outcome": "failure", "kind": "address_refused"}', 'dead', 'a refused address ends it at once'),
+    ('{"outcome": "failure", "kind": "addressRefused"}', 'dead', 'in either spelling'),
+    ('{"outcome": "failure", "kind": "invalid_url"}', 'dead', 'an impossible URL ends it at once'),
+    ('{"outcome": "failure", "status": 200}', 'retry 5.0', 'a failure with a status is no success'),
+    ('{"outcome": "response", "status": 429, "retry_after": 60}', 'retry 60.0', 'Retry-After is honoured'),
+    ('{"outcome": "response", "status": 429, "retry_after": "61"}', 'retry 61.0', 'as text too'),
+    ('{"outcome": "response", "status": 503, "retry_after": 1}', 'retry 5.0', 'but never shortens the wait'),
+    ('{"outcome": "response", "status": 503, "retry_after": "99999999999999999999"}', 'retry 86400.0', 'nor makes it longer than a day'),
+    ('{"outcome": "response", "status": 503, "retry_after": "soon"}', 'retry 5.0', 'nonsense is no Retry-After'),
+    ('{"outcome": "response", "status": 503, "retry_after": "Mon, 31 Feb 2030 12:00:00 GMT"}', 'retry 5.0', 'nor is an impossible date')
+) as v (more, verdict, why);
+select core.set_test_clock('2030-01-01 12:00:00+00');
+select is(
+    pg_temp.try('{"outcome": "response", "status": 503, "retry_after": "Tue, 01 Jan 2030 12:10:00 GMT"}'), 'retry 600.0',
+    'a date is a Retry-After'
+);
+select is(pg_temp.try('{"outcome": "response", "status": 503}', 0), 'retry 4.5', 'the jitter shortens the wait by a tenth');
+select is(pg_temp.try('{"outcome": "response", "status": 503}', 1), 'retry 5.5', 'or lengthens it by a tenth');
+select is(pg_temp.try('{"outcome": "failure", "kind": "shutdown"}'), 'retry 5.0', 'a stopping server''s message is sent again');
+select is((select attempt - uncounted_attempts from outbox.message), 0, 'and the plan is as long as before');
+select is(
+    (select pg_temp.try(jsonb_build_object('outcome', 'response', 'status', 500, 'body', repeat('x', 5000),
+        'headers', jsonb_build_object('big', repeat('y', 9000), 'a', 'b')))), 'retry 5.0', 'a long answer is a failure as any'
+);
+select is(
+    (select length(response_body) || ' ' || response_headers::text from outbox.attempt), '2048 {"a": "b"}', 'of which the head is kept'
+);
+
+-- Fairness: one account's backlog does not keep another's message waiting.
+delete from outbox.message;
+select count(pg_temp.send(t.a, 'many.done')) from t, generate_series(1, 100);
+select core.set_test_clock('2030-01-01 12:00:10+00');
+select count(pg_temp.send(t.b, 'few.done')) from t;
+select pg_temp.claim(4);
+select is(
+    (select count(*) filter (where url like '%few%') || ' of ' || count(*) from claim), '1 of 4',
+    'a claim serves every account before it serves one twice'
+);
+
+select function_privs_are('outbox', 'claim_messages', array['text', 'integer', 'integer'], 'levqor_server', array['EXECUTE'], 'the server claims');
+select function_privs_are('outbox', 'report_outcomes', array['jsonb', 'double precision'], 'levqor_server', array['EXECUTE'], 'and reports');
+select function_privs_are('outbox', 'next_due', array[]::text[], 'levqor_server', array['EXECUTE'], 'and asks when');
+select table_privs_are('outbox', 'message', 'levqor_server', array[]::text[], 'but reads no message by itself');
+
+select * from finish();
+rollback;

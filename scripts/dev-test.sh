@@ -1,0 +1,90 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # names are shared with ./dev
+#
+# Run all tests, or a part of them, on real parts that are started for it and ended after it.
+#
+# usage: ./dev test [fast|sql|swift|clients|lint]
+#
+#   (nothing)  everything, in this order
+#   lint       ./dev lint
+#   sql        deploy as a login that is no superuser, pgTAP, conventions and plpgsql_check, dumps equal
+#   swift      the Swift tests, and the unit tests again under the thread sanitizer
+#   clients    clients that others wrote against the live server, and kill -9 of every part during 1,000 jobs
+#   fast       lint, pgTAP and the Swift unit tests: a minute once it is built
+#
+# The databases are in a PostgreSQL of its own, .levqor/test; your data is not touched. Each step prints its name and
+# seconds; a failed one does not keep the others from running. The last line counts them.
+
+test_directory="$root/.levqor/test"
+cluster_started=false
+
+# Ends what was started, however the run ends.
+clean_up() {
+    local status=$?
+    trap - EXIT INT TERM
+    if [[ $cluster_started == true ]]; then
+        "$server" cluster stop --directory "$test_directory" > /dev/null 2>&1 || true
+    fi
+    exit "$status"
+}
+
+# Two runs at once in one place would take each other's databases away.
+lock_or_die() {
+    mkdir -p "$root/.levqor"
+    has flock || return 0
+    exec 9> "$root/.levqor/test.lock"
+    flock --nonblock 9 || die "another ./dev test runs in this folder" "Wait for it, or end it."
+}
+
+build_tests() {
+    swift build --build-tests
+    swift build --product levqor-server
+}
+
+start_cluster() {
+    # Not with the lock: PostgreSQL goes on after this command.
+    "$server" cluster start --directory "$test_directory" 9>&-
+}
+
+part_is() {
+    [[ $part == all || " $* " == *" $part "* ]]
+}
+
+main() {
+    part=${1:-all}
+    [[ " all fast sql swift clients lint " == *" $part "* ]] || die "there is no part '$part'" "./dev help test shows what there is."
+    # shellcheck source=scripts/steps.sh
+    source "$root/scripts/steps.sh"
+    lock_or_die
+    if part_is fast lint; then
+        # shellcheck source=scripts/lint.sh
+        source "$root/scripts/lint.sh"
+        prepare_lint
+        lint_steps
+    fi
+    [[ $part != lint ]] || { finish_steps && return || return 1; }
+
+    need pkg-config libpq libcurl postgres curl certificates git
+    need_swift
+    need_python_tools
+    need_json_schema_suite
+    server="$root/.build/debug/levqor-server"
+    step 'build' build_tests
+    if [[ $step_ok == false ]]; then
+        step_blocked 'everything that needs the server' 'the build failed'
+        finish_steps && return || return 1
+    fi
+
+    trap clean_up EXIT
+    trap 'exit 130' INT TERM
+    if part_is fast sql swift; then
+        # shellcheck source=scripts/test-database.sh
+        source "$root/scripts/test-database.sh"
+        database_steps
+    fi
+    if part_is clients; then
+        need_promtool
+        step 'clients that others wrote' "$python" Tests/clients/run.py --server "$server" --psql "$(pg_bin)/psql" --promtool "$promtool"
+        step 'kill -9 of every part during 1,000 jobs' "$python" Tests/crash/thousand_jobs.py --server "$server" --psql "$(pg_bin)/psql"
+    fi
+    finish_steps
+}

@@ -1,0 +1,275 @@
+-- Read jobs: one, its history, pages of them.
+
+create or replace function jobs.show_history(p_job jobs.job)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select jsonb_build_object(
+        'payload', p_job.payload,
+        'result', p_job.result,
+        'attempts', coalesce((
+            select jsonb_agg(jsonb_build_object(
+                'number', a.number, 'worker', a.worker, 'outcome', a.outcome, 'error', a.error,
+                'started_at', a.started_at, 'finished_at', a.finished_at, 'leased_until', null
+            ) order by a.number)
+            from jobs.attempt as a
+            where a.account_id = p_job.account_id and a.job_id = p_job.id
+        ), '[]') || case when p_job.status = 'running' then jsonb_build_array(jsonb_build_object(
+            'number', p_job.attempt, 'worker', p_job.worker, 'outcome', null, 'error', null,
+            'started_at', p_job.attempt_started_at, 'finished_at', null, 'leased_until', p_job.leased_until
+        )) else '[]' end,
+        'transitions', (
+            select coalesce(jsonb_agg(jsonb_build_object(
+                'from', t.from_status, 'to', t.to_status, 'reason', t.reason, 'attempt', t.attempt, 'actor', t.actor,
+                'at', t.happened_at
+            ) order by t.id), '[]')
+            from jobs.transition as t
+            where t.account_id = p_job.account_id and t.job_id = p_job.id
+        ),
+        'deliveries', outbox.show_deliveries(p_job.account_id, 'jobs', core.show_id('job', p_job.id))
+    )
+$$;
+comment on function jobs.show_history(jobs.job) is
+$$What a single job shows beyond jobs.show_job: payload, result, attempts with the running one, transitions, deliveries.$$;
+
+create or replace function jobs.list_jobs(
+    p_account_id uuid default null,
+    p_status text default null,
+    p_workflow text default null,
+    p_priority text default null,
+    p_created_after timestamptz default null,
+    p_created_before timestamptz default null,
+    p_limit integer default 50,
+    p_before_id uuid default null
+)
+returns setof jobs.job
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Only the filters that are given: each combination is planned with its own index. An id's time part is created_at.
+    return query execute
+        'select j.* from jobs.job as j where true'
+        || case when p_account_id is not null then ' and j.account_id = $1' else '' end
+        || case
+            when p_status = 'succeeded' then ' and j.status = $2'
+            -- Repeats what the partial index holds, as the planner can not know the value.
+            when p_status is not null then ' and j.status = $2 and j.status <> ''succeeded'''
+            else ''
+        end
+        || case when p_workflow is not null then ' and j.workflow = $3' else '' end
+        || case when p_priority is not null then ' and j.priority = $4' else '' end
+        || case
+            when p_created_after is not null then ' and j.created_at >= $5 and j.id >= jobs.first_id_at($5)' else ''
+        end
+        || case
+            when p_created_before is not null
+                then ' and j.created_at < $6 and j.id < jobs.first_id_at($6 + interval ''1 millisecond'')'
+            else ''
+        end
+        || case when p_before_id is not null then ' and j.id < $8' else '' end
+        || ' order by j.id desc limit $7'
+    using
+        p_account_id, p_status, p_workflow, p_priority, p_created_after, p_created_before, p_limit, p_before_id;
+end;
+$$;
+comment on function jobs.list_jobs(uuid, text, text, text, timestamptz, timestamptz, integer, uuid) is
+$$Jobs, newest first; null filters nothing. select id, workflow, status from jobs.list_jobs(p_status => 'failed').
+
+p_account_id: null for all that the caller may see. p_created_after: at or after. p_created_before: before. p_before_id: the last
+id of the page before.$$;
+
+create or replace function jobs.encode_query_value(p_text text)
+returns text
+language sql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(string_agg(
+        case
+            when c.character ~ '^[A-Za-z0-9._~-]$' then c.character
+            else regexp_replace(upper(encode(convert_to(c.character, 'UTF8'), 'hex')), '(..)', '%\1', 'g')
+        end, '' order by c.ordinal
+    ), '')
+    from regexp_split_to_table(p_text, '') with ordinality as c (character, ordinal)
+    where c.character <> ''
+$$;
+comment on function jobs.encode_query_value(text) is
+$$Percent-encode a value for a query (RFC 3986: all but the unreserved characters).$$;
+
+create or replace function api.get_job_status(p_job_id text)
+returns http.response
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select http.json(200, jsonb_build_object(
+        'job_id', core.show_id('job', j.id), 'status', j.status, 'created_at', j.created_at, 'result', j.result,
+        'error', j.error
+    ))
+    from jobs.find_job(jobs.caller_account(), core.read_id('job', p_job_id)) as j
+$$;
+comment on function api.get_job_status(text) is
+$$Ask how a job stands
+
+Its status, and its result or the error of its last failed attempt.$$;
+
+create or replace function api.get_job(p_job_id text)
+returns http.response
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select http.json(200, jobs.show_job(j) || jobs.show_history(j))
+    from jobs.find_job(jobs.caller_account(), core.read_id('job', p_job_id)) as j
+$$;
+comment on function api.get_job(text) is
+$$See a job with its history
+
+Payload, result, every attempt (the running one has no outcome yet), every change of status, and the webhooks sent about it.$$;
+
+create or replace function api.list_jobs(
+    p_status text default null,
+    p_workflow text default null,
+    p_priority text default null,
+    p_created_after timestamptz default null,
+    p_created_before timestamptz default null,
+    p_limit integer default 50,
+    p_cursor text default null
+)
+returns http.response
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_before_id uuid := core.read_id('job', p_cursor);
+    v_jobs jsonb;
+    v_ids uuid[];
+    v_next text;
+begin
+    if p_cursor is not null and v_before_id is null then
+        raise exception using
+            errcode = 'LQ422',
+            message = 'unknown cursor',
+            hint = 'Take next_cursor from the page before.';
+    end if;
+    -- One more than asked for tells whether there is a next page.
+    select jsonb_agg(jobs.show_job(j) order by j.id desc), array_agg(j.id order by j.id desc)
+    into v_jobs, v_ids
+    from jobs.list_jobs(
+        jobs.caller_account(), p_status, p_workflow, p_priority, p_created_after, p_created_before, p_limit + 1, v_before_id
+    ) as j;
+    if cardinality(v_ids) > p_limit then
+        v_next := core.show_id('job', v_ids[p_limit]);
+        v_jobs := v_jobs - p_limit;
+    end if;
+    return http.json(
+        200,
+        jsonb_build_object('jobs', coalesce(v_jobs, '[]'), 'next_cursor', v_next),
+        case when v_next is not null then jsonb_build_object('Link', (
+            select format(
+                '</api/v1/jobs?%s>; rel="next"',
+                string_agg(q.name || '=' || jobs.encode_query_value(q.value), '&' order by q.place)
+            )
+            from (values
+                (1, 'status', p_status),
+                (2, 'workflow', p_workflow),
+                (3, 'priority', p_priority),
+                (4, 'created_after', to_jsonb(p_created_after) #>> '{}'),
+                (5, 'created_before', to_jsonb(p_created_before) #>> '{}'),
+                (6, 'limit', p_limit::text),
+                (7, 'cursor', v_next)
+            ) as q (place, name, value)
+            where q.value is not null
+        )) end
+    );
+end;
+$$;
+comment on function api.list_jobs(text, text, text, timestamptz, timestamptz, integer, text) is
+$$List jobs, newest first
+
+In pages: next_cursor, and the header Link, lead to the next one; null, and no such header, on the last. created_after is
+inclusive, created_before exclusive. Payloads and results are with the single job.$$;
+
+create or replace view jobs.overview with (security_invoker = true) as
+select
+    j.account_id,
+    j.workflow,
+    count(*) filter (where j.status = 'queued') as queued,
+    count(*) filter (where j.status = 'running') as running,
+    count(*) filter (where j.status = 'succeeded') as succeeded,
+    count(*) filter (where j.status = 'failed') as failed,
+    count(*) filter (where j.status = 'canceled') as canceled,
+    count(*) filter (where j.status = 'queued' and j.is_delayed) as delayed,
+    min(j.due_at) filter (where j.status = 'queued' and not j.is_delayed) as oldest_queued_at,
+    clock_timestamp() - min(j.due_at) filter (where j.status = 'queued' and not j.is_delayed) as oldest_queued_age,
+    avg(j.started_at - j.created_at) filter (where j.started_at is not null) as mean_wait,
+    avg(j.finished_at - j.started_at) filter (where j.status = 'succeeded') as mean_run
+from jobs.job as j
+group by j.account_id, j.workflow;
+comment on view jobs.overview is 'Jobs by account and workflow: how many in each status, and how long the oldest waits. Reads the whole table.';
+comment on column jobs.overview.delayed is 'queued ones that are due later';
+comment on column jobs.overview.oldest_queued_at is 'since when the oldest claimable job has been due';
+comment on column jobs.overview.oldest_queued_age is 'how long the oldest claimable job has waited';
+comment on column jobs.overview.mean_wait is 'mean time from handing in to the first attempt';
+comment on column jobs.overview.mean_run is 'mean time from the first attempt to success';
+grant select on jobs.overview to levqor_dba;
+
+select http.register_route('GET', '/api/v1/status/{job_id}', 'api.get_job_status', p_scopes => '{jobs:read,platform}',
+    p_domain => 'jobs', p_parameters => '{"job_id": {"type": "string"}}',
+    p_responses => '{"200": {"schema": {"type": "object", "required": ["job_id", "status", "created_at", "result", "error"],
+        "additionalProperties": false, "properties": {
+            "job_id": {"type": "string", "pattern": "^job_[0-9a-f]{32}$"},
+            "status": {"$ref": "#/components/schemas/JobStatus"},
+            "created_at": {"type": "string", "format": "date-time"},
+            "result": {"description": "what the worker gave"},
+            "error": {"type": ["object", "null"], "description": "of the last failed attempt"}}}},
+        "400": {}, "404": {}}');
+select http.register_route('GET', '/api/v1/jobs/{job_id}', 'api.get_job', p_scopes => '{jobs:read,platform}',
+    p_domain => 'jobs', p_parameters => '{"job_id": {"type": "string"}}',
+    p_responses => '{"200": {"schema": {"$ref": "#/components/schemas/JobWithHistory"}}, "400": {}, "404": {}}');
+select http.register_route('GET', '/api/v1/jobs', 'api.list_jobs', p_scopes => '{jobs:read,platform}',
+    p_lane => 'alone', p_domain => 'jobs', p_parameters => '{
+        "status": {"enum": ["queued", "running", "succeeded", "failed", "canceled"]},
+        "workflow": {"type": "string", "minLength": 1, "maxLength": 128},
+        "priority": {"enum": ["low", "normal", "high"]},
+        "created_after": {"type": "string", "format": "date-time"},
+        "created_before": {"type": "string", "format": "date-time"},
+        "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+        "cursor": {"type": "string", "pattern": "^job_[0-9a-f]{32}$"}}',
+    p_responses => '{"200": {"headers": {"Link": {"schema": {"type": "string"}, "description": "rel=\"next\": the next page"}},
+        "schema": {"type": "object", "required": ["jobs", "next_cursor"], "additionalProperties": false, "properties": {
+            "jobs": {"type": "array", "items": {"$ref": "#/components/schemas/Job"}},
+            "next_cursor": {"type": ["string", "null"]}}}}, "400": {}, "422": {}}');
+select http.register_schema('JobWithHistory', '{"allOf": [{"$ref": "#/components/schemas/Job"}, {"type": "object",
+    "required": ["payload", "result", "attempts", "transitions", "deliveries"], "properties": {
+        "payload": {"type": "object"},
+        "result": {"description": "what the worker gave"},
+        "attempts": {"type": "array", "items": {"type": "object",
+            "required": ["number", "worker", "outcome", "error", "started_at", "finished_at", "leased_until"],
+            "additionalProperties": false, "properties": {
+                "number": {"type": "integer", "minimum": 1}, "worker": {"type": "string"},
+                "outcome": {"enum": ["succeeded", "failed", "lost", "canceled", null],
+                    "description": "null: it runs; lost: the lease ran out"},
+                "error": {"type": ["object", "null"]},
+                "started_at": {"type": "string", "format": "date-time"},
+                "finished_at": {"type": ["string", "null"], "format": "date-time"},
+                "leased_until": {"type": ["string", "null"], "format": "date-time"}}}},
+        "transitions": {"type": "array", "items": {"type": "object",
+            "required": ["from", "to", "reason", "attempt", "actor", "at"], "additionalProperties": false, "properties": {
+                "from": {"anyOf": [{"$ref": "#/components/schemas/JobStatus"}, {"type": "null"}]},
+                "to": {"$ref": "#/components/schemas/JobStatus"},
+                "reason": {"enum": ["submitted", "claimed", "completed", "attempt_failed", "lease_expired", "canceled"]},
+                "attempt": {"type": "integer", "minimum": 0}, "actor": {"type": "string"},
+                "at": {"type": "string", "format": "date-time"}}}},
+        "deliveries": {"type": "array", "items": {"$ref": "#/components/schemas/Delivery"}}}}]}');

@@ -1,0 +1,258 @@
+-- Figures over all accounts. The clock measures them; the public pages read what it measured.
+
+create or replace function ops.measure_queue()
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select jsonb_build_object(
+        'queued', q.queued,
+        'running', r.running,
+        'completed', f.completed,
+        'failed', f.failed,
+        'oldest_due_seconds', case when q.queued > 0 then
+            greatest(0, floor(extract(epoch from core.now() - q.oldest_due_at)))
+        end,
+        'expired_leases', r.expired
+    )
+    from (
+        select count(*) as queued, min(j.due_at) as oldest_due_at
+        from jobs.job as j
+        where j.status = 'queued'
+    ) as q
+    cross join (
+        select
+            count(*) as running,
+            count(*) filter (where j.leased_until < core.now() - interval '30 seconds') as expired
+        from jobs.job as j
+        where j.status = 'running'
+    ) as r
+    cross join (
+        select
+            count(*) filter (where j.status = 'succeeded') as completed,
+            count(*) filter (where j.status = 'failed') as failed
+        from jobs.job as j
+        where j.finished_at >= core.now() - interval '24 hours'
+    ) as f
+$$;
+comment on function ops.measure_queue() is
+$$The queue of all accounts: queued, running, completed and failed in the last 24 hours, how long the oldest due job has waited in
+seconds (null when none is queued), and leases that ended over 30 seconds ago and were not taken back.$$;
+
+create or replace function ops.judge_queue(p_queue jsonb)
+returns boolean
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce((p_queue ->> 'oldest_due_seconds')::bigint, 0) <= core.integer_setting('ops.queue_oldest_due_seconds')
+        and (p_queue ->> 'expired_leases')::bigint <= core.integer_setting('ops.queue_expired_leases')
+$$;
+comment on function ops.judge_queue(jsonb) is
+$$Whether a queue measured by ops.measure_queue() is healthy, by the settings ops.queue_oldest_due_seconds and
+ops.queue_expired_leases.$$;
+
+create or replace function ops.record_figure(p_name text, p_value jsonb)
+returns void
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    insert into ops.figure as f (name, value, measured_at)
+    values (p_name, p_value, core.now())
+    on conflict (name) do update set value = excluded.value, measured_at = excluded.measured_at
+$$;
+comment on function ops.record_figure(text, jsonb) is
+$$Keep a measured figure.$$;
+
+create or replace function ops.record_queue()
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_queue jsonb := ops.measure_queue();
+begin
+    perform ops.record_figure('queue', v_queue);
+    return v_queue;
+end;
+$$;
+comment on function ops.record_queue() is
+$$Measure the queue and keep it. A task of the clock.$$;
+
+create or replace function ops.record_sample()
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_queue jsonb := ops.record_queue();
+    v_reasons jsonb := ops.list_unready_reasons();
+begin
+    insert into ops.uptime_sample as s (minute, is_ready, queue_depth, facts)
+    values (
+        date_trunc('minute', core.now()), v_reasons = '[]', (v_queue ->> 'queued')::bigint,
+        jsonb_build_object('reasons', v_reasons, 'queue', v_queue)
+    )
+    -- The first look at a minute stands.
+    on conflict (minute) do nothing;
+    -- Ids of jobs are ordered by time: today's are found by the id of midnight.
+    perform ops.record_figure('jobs_today', to_jsonb((
+        select count(*)
+        from jobs.job as j
+        where j.id >= jobs.first_id_at(date_trunc('day', core.now() at time zone 'UTC') at time zone 'UTC')
+    )));
+    perform ops.record_figure('audit_coverage', coalesce(to_jsonb(audit.measure_coverage()), 'null'));
+    return jsonb_build_object('is_ready', v_reasons = '[]', 'reasons', v_reasons);
+end;
+$$;
+comment on function ops.record_sample() is
+$$Record whether the deployment is ready in this minute, and measure jobs of today and audit coverage. A task of the clock.$$;
+
+create or replace function ops.measure_uptime(p_window interval)
+returns numeric
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select round(100.0 * count(*) filter (where s.is_ready) / nullif((extract(epoch from
+        greatest(date_trunc('minute', core.now()), min(s.minute) + interval '1 minute')
+        -- A window that begins before the first sample begins with it.
+        - case when w.is_older then w.from_at else min(s.minute) end
+    ) / 60)::bigint, 0), 3)
+    from (
+        select b.from_at, exists (select from ops.uptime_sample as o where o.minute < b.from_at) as is_older
+        from (select date_trunc('minute', core.now() - p_window) as from_at) as b
+    ) as w
+    left join ops.uptime_sample as s
+        on s.minute >= w.from_at
+        and (s.minute < date_trunc('minute', core.now()) or not exists (
+            select from ops.uptime_sample as e where e.minute < date_trunc('minute', core.now())
+        ))
+    group by w.from_at, w.is_older
+$$;
+comment on function ops.measure_uptime(interval) is
+$$Uptime over a window in percent, null when nothing was recorded.
+
+Formula: 100 × minutes with a good sample ÷ whole minutes since the later of the first sample and the window's begin. The current
+minute does not count, unless it is the only one. A minute without a sample counts as down.$$;
+
+create or replace function ops.trim()
+returns bigint
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_trimmed bigint;
+begin
+    delete from ops.uptime_sample as s
+    where s.minute < core.now() - make_interval(days => core.integer_setting('ops.keep_samples_days')::integer);
+    get diagnostics v_trimmed = row_count;
+    delete from ops.server as s where s.seen_at < core.now() - interval '30 days';
+    return v_trimmed;
+end;
+$$;
+comment on function ops.trim() is
+$$Remove samples older than the setting ops.keep_samples_days, and servers gone for 30 days. Gives how many samples went.$$;
+
+create or replace function api.show_public_metrics()
+returns http.response
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select http.json(200, jsonb_build_object(
+        'uptime_rolling_7d', ops.measure_uptime('7 days'),
+        'uptime_rolling_30d', ops.measure_uptime('30 days'),
+        'jobs_today', (select f.value from ops.figure as f where f.name = 'jobs_today'),
+        'audit_coverage', (select f.value from ops.figure as f where f.name = 'audit_coverage'),
+        'last_updated', (select f.measured_at from ops.figure as f where f.name = 'jobs_today')
+    ), '{"Cache-Control": "public, max-age=10"}')
+$$;
+comment on function api.show_public_metrics() is
+$$Figures for everybody
+
+Measured, not claimed: uptime in percent from a sample each minute (a missing one counts as down); jobs submitted since midnight
+UTC; share of sensitive actions of 7 days, in percent, that left an entry in the audit trail. Null where nothing was recorded.
+Measured once a minute: last_updated says when.$$;
+
+create or replace function api.show_queue_health()
+returns http.response
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select http.json(200, jsonb_build_object(
+        'healthy', coalesce(ops.judge_queue(f.value), false)
+            and f.measured_at > core.now() - make_interval(secs => core.integer_setting('ops.clock_silence_seconds')),
+        'queue_stats', jsonb_build_object(
+            'queued', coalesce(f.value -> 'queued', '0'),
+            'running', coalesce(f.value -> 'running', '0'),
+            'completed', coalesce(f.value -> 'completed', '0'),
+            'failed', coalesce(f.value -> 'failed', '0'),
+            'total', coalesce((f.value ->> 'queued')::bigint, 0) + coalesce((f.value ->> 'running')::bigint, 0)
+                + coalesce((f.value ->> 'completed')::bigint, 0) + coalesce((f.value ->> 'failed')::bigint, 0)
+        ),
+        'oldest_due_seconds', f.value -> 'oldest_due_seconds',
+        'expired_leases', coalesce(f.value -> 'expired_leases', '0'),
+        'timestamp', f.measured_at
+    ))
+    from (select) as one
+    left join ops.figure as f on f.name = 'queue'
+$$;
+comment on function api.show_queue_health() is
+$$How the queue does
+
+Counts over all accounts, measured every ten seconds; completed and failed are those of the last 24 hours. healthy is false when
+the oldest due job waits too long, when leases ended and were not taken back, or when the measuring itself has stopped.$$;
+
+select core.seed('core.setting', '{name}', s.setting)
+from jsonb_array_elements('[
+    {"name": "ops.queue_oldest_due_seconds", "value": 300,
+        "description": "whole number of seconds that the oldest due job may wait in a healthy queue"},
+    {"name": "ops.queue_expired_leases", "value": 0,
+        "description": "whole number of leases that may have ended over 30 seconds ago in a healthy queue"},
+    {"name": "ops.clock_silence_seconds", "value": 60,
+        "description": "whole number of seconds after which figures that were not measured anew count as old"},
+    {"name": "ops.keep_samples_days", "value": 400, "description": "whole number of days that uptime samples are kept"}
+]') as s (setting);
+select core.seed('schedule.task', '{name}', t.task)
+from jsonb_array_elements('[
+    {"name": "ops-record-queue", "function": "ops.record_queue", "every": "10 seconds",
+        "description": "measure the queue for the pages of health"},
+    {"name": "ops-record-sample", "function": "ops.record_sample", "every": "1 minute",
+        "description": "record whether the deployment is ready, and measure the public figures"},
+    {"name": "ops-trim", "function": "ops.trim", "every": "1 day", "description": "remove old samples and servers"}
+]') as t (task);
+select http.register_route('GET', '/public/metrics', 'api.show_public_metrics', p_domain => 'ops', p_access => 'public',
+    p_responses => '{"200": {"description": "Figures", "schema": {"type": "object", "additionalProperties": false,
+        "required": ["uptime_rolling_7d", "uptime_rolling_30d", "jobs_today", "audit_coverage", "last_updated"],
+        "properties": {
+            "uptime_rolling_7d": {"type": ["number", "null"], "minimum": 0, "maximum": 100},
+            "uptime_rolling_30d": {"type": ["number", "null"], "minimum": 0, "maximum": 100},
+            "jobs_today": {"type": ["integer", "null"], "minimum": 0},
+            "audit_coverage": {"type": ["number", "null"], "minimum": 0, "maximum": 100},
+            "last_updated": {"type": ["string", "null"], "format": "date-time"}}}}}');
+select http.register_route('GET', '/ops/queue_health', 'api.show_queue_health', p_domain => 'ops', p_access => 'public',
+    p_responses => '{"200": {"description": "The queue", "schema": {"type": "object", "additionalProperties": false,
+        "required": ["healthy", "queue_stats", "oldest_due_seconds", "expired_leases", "timestamp"], "properties": {
+            "healthy": {"type": "boolean"},
+            "queue_stats": {"type": "object", "additionalProperties": false,
+                "required": ["queued", "running", "completed", "failed", "total"], "properties": {
+                    "queued": {"type": "integer"}, "running": {"type": "integer"}, "completed": {"type": "integer"},
+                    "failed": {"type": "integer"}, "total": {"type": "integer"}}},
+            "oldest_due_seconds": {"type": ["integer", "null"]}, "expired_leases": {"type": "integer"},
+            "timestamp": {"type": ["string", "null"], "format": "date-time"}}}}}');

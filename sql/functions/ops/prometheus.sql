@@ -1,0 +1,90 @@
+-- The database's side of /metrics. The server adds its own and writes the text format.
+
+create or replace function ops.prometheus()
+returns table (name text, help text, type text, labels jsonb, value double precision)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_queue jsonb;
+begin
+    perform core.enter_machinery();
+    v_queue := ops.measure_queue();
+    return query
+    select 'levqor_jobs', 'Jobs of all accounts by status; finished ones are those of the last 24 hours.', 'gauge',
+        jsonb_build_object('status', s.status), (v_queue ->> s.member)::double precision
+    from (values
+        ('queued', 'queued'), ('running', 'running'), ('succeeded', 'completed'), ('failed', 'failed')
+    ) as s (status, member)
+    union all
+    select 'levqor_jobs_oldest_due_seconds', 'How long the oldest due job has waited.', 'gauge', '{}',
+        coalesce((v_queue ->> 'oldest_due_seconds')::double precision, 0)
+    union all
+    select 'levqor_jobs_expired_leases', 'Leases that ended over 30 seconds ago and were not taken back.', 'gauge', '{}',
+        (v_queue ->> 'expired_leases')::double precision
+    union all
+    select 'levqor_outbox_messages', 'Messages that are not done, by state.', 'gauge',
+        jsonb_build_object('state', s.state), (
+            select count(*) from outbox.message as m where m.state = s.state
+        )::double precision
+    from unnest(array['pending', 'sending', 'dead']) as s (state)
+    union all
+    select 'levqor_outbox_oldest_due_seconds', 'How long the oldest due message has waited.', 'gauge', '{}', coalesce((
+        select greatest(0, extract(epoch from core.now() - min(m.due_at)))
+        from outbox.message as m
+        where m.state = 'pending' and m.due_at <= core.now()
+    ), 0)::double precision
+    union all
+    select 'levqor_limit_refusals_today', 'Calls refused since midnight UTC, by policy.', 'gauge',
+        jsonb_build_object('policy', p.name), coalesce((
+            select sum(r.refused)
+            from limits.refusal as r
+            where r.policy_id = p.id and r.day = (core.now() at time zone 'UTC')::date
+        ), 0)::double precision
+    from limits.policy as p
+    union all
+    select 'levqor_limit_bucket_rows', 'Rows of the rate buckets: live, and dead ones not yet pruned.', 'gauge',
+        jsonb_build_object('kind', k.kind), k.rows::double precision
+    from pg_stat_user_tables as t
+    cross join lateral (values ('live', t.n_live_tup), ('dead', t.n_dead_tup)) as k (kind, rows)
+    where t.schemaname = 'limits' and t.relname = 'bucket'
+    union all
+    select 'levqor_schedule_overdue_seconds', 'How long a task of the clock is overdue.', 'gauge',
+        jsonb_build_object('task', d.task),
+        case when d.due_at = '-infinity' then 0 else greatest(0, extract(epoch from core.now() - d.due_at)) end::double precision
+    from schedule.list_due() as d
+    union all
+    select 'levqor_schedule_last_run_failed', 'Whether the last run of a task failed.', 'gauge',
+        jsonb_build_object('task', t.name), coalesce((
+            select (r.outcome <> 'succeeded')::integer
+            from schedule.run as r
+            where r.task = t.name
+            order by r.slot desc
+            limit 1
+        ), 0)::double precision
+    from schedule.task as t
+    where t.is_enabled
+    union all
+    select 'levqor_uptime_ratio', 'Uptime by recorded samples.', 'gauge', jsonb_build_object('window', w.name),
+        (ops.measure_uptime(w.length) / 100)::double precision
+    from (values ('7d', interval '7 days'), ('30d', interval '30 days')) as w (name, length)
+    where ops.measure_uptime(w.length) is not null
+    union all
+    select 'levqor_audit_coverage_ratio', 'Sensitive actions of 7 days that left an entry in the trail.', 'gauge', '{}',
+        (f.value #>> '{}')::double precision / 100
+    from ops.figure as f
+    where f.name = 'audit_coverage' and f.value <> 'null'
+    union all
+    select 'levqor_servers', 'Servers whose reactor is alive.', 'gauge', '{}', count(*)::double precision
+    from ops.list_live_servers()
+    union all
+    select 'levqor_ready', 'Whether the deployment is ready by the database''s own checks.', 'gauge', '{}',
+        (ops.list_unready_reasons() = '[]')::integer::double precision
+    order by 1, 4;
+end;
+$$;
+comment on function ops.prometheus() is
+$$Figures of the database for /metrics, ordered by name: one row a sample, with help and type the same over a name.$$;
+grant execute on function ops.prometheus() to levqor_server;

@@ -1,0 +1,67 @@
+-- The whole database with psql alone, for a fresh database:
+--     psql -X -v ON_ERROR_STOP=1 -1 -d DATABASE -f sql/install.sql
+-- as a superuser, or as a login with CREATEROLE that may create schemas there. `levqor-server migrate` reads the same list, so
+-- this is the one order of loading: floor by floor, a domain's state before its rules, core first.
+set client_min_messages = warning;
+set check_function_bodies = off;
+\o /dev/null
+
+\ir schema/000_roles.sql
+\ir schema/005_rights.sql
+
+\ir schema/010_core.sql
+\ir functions/core/ids.sql
+\ir functions/core/halves.sql
+\ir functions/core/clock.sql
+\ir functions/core/context.sql
+\ir functions/core/errors.sql
+\ir functions/core/seed.sql
+\ir functions/core/deploy.sql
+
+\ir schema/020_http.sql
+\ir functions/http/response.sql
+\ir functions/http/routes.sql
+\ir functions/http/openapi.sql
+\ir functions/http/page.sql
+\ir functions/http/docs.sql
+\ir functions/http/problems.sql
+\ir functions/http/well_known.sql
+\ir functions/http/handle_many.sql
+
+\ir schema/100_identity.sql
+\ir functions/identity/account.sql
+\ir functions/identity/user.sql
+\ir schema/110_keys.sql
+\ir functions/keys/authenticate.sql
+\ir functions/keys/manage.sql
+\ir schema/130_audit.sql
+\ir functions/audit/record.sql
+
+\ir schema/210_limits.sql
+\ir functions/limits/admit.sql
+
+\ir schema/300_outbox.sql
+\ir functions/outbox/send.sql
+\ir functions/outbox/signing.sql
+\ir functions/outbox/deliver.sql
+
+\ir schema/320_jobs.sql
+\ir functions/jobs/state.sql
+\ir functions/jobs/submit.sql
+\ir functions/jobs/claim.sql
+\ir functions/jobs/work.sql
+\ir functions/jobs/cancel.sql
+\ir functions/jobs/read.sql
+\ir functions/jobs/health.sql
+
+\ir schema/310_schedule.sql
+\ir functions/schedule/run_due.sql
+
+\ir schema/510_ops.sql
+\ir functions/ops/servers.sql
+\ir functions/ops/figures.sql
+\ir functions/ops/health.sql
+\ir functions/ops/prometheus.sql
+
+-- Last: it says that all of the above is there.
+\ir schema/999_migrations.sql

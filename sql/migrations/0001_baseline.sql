@@ -1,0 +1,2 @@
+-- risk: safe
+-- Nothing to do: it stands for schema/ as of the first release, so that every database has a first migration.

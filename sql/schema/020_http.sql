@@ -1,0 +1,121 @@
+-- http: routes as rows, the one entry point, problems, OpenAPI.
+create schema http;
+comment on schema http is 'HTTP in SQL: routes as rows, the one entry point, problems, OpenAPI.';
+grant usage on schema http to levqor_server, levqor_dba;
+
+create schema api;
+comment on schema api is 'Doors: one function a route. They check who asks, call the domain and shape the answer. Reached through http.handle_many only.';
+
+create table http.route (
+    id integer generated always as identity,
+    method text not null,
+    path text not null,
+    function text not null,
+    domain text not null,
+    access text not null default 'key',
+    scopes text[] not null default '{}',
+    lane text not null default 'gathered',
+    timeout_ms integer not null default 5000,
+    body_cap integer not null default 524288,
+    limit_class text,
+    mode text not null default 'any',
+    is_sensitive boolean not null default false,
+    is_enabled boolean not null default true,
+    request_schema jsonb,
+    parameters jsonb not null default '{}',
+    responses jsonb not null default '{}',
+    version integer not null default 1,
+    origin text not null default 'local',
+    local_columns text[] not null default '{}',
+    constraint route_pkey primary key (id),
+    constraint route_method_path_key unique (method, path),
+    constraint route_method_is_known_check check (method in ('GET', 'POST', 'PUT', 'PATCH', 'DELETE')),
+    constraint route_path_is_absolute_check
+    check (path ~ '^/([A-Za-z0-9._~-]+|\{[a-z][a-z0-9_]*\})?(/([A-Za-z0-9._~-]+|\{[a-z][a-z0-9_]*\}))*$'),
+    constraint route_function_is_in_api_check check (function ~ '^api\.[a-z_][a-z0-9_]*$'),
+    constraint route_access_is_known_check check (access in ('public', 'key')),
+    constraint route_public_route_has_no_scopes_check check (access <> 'public' or scopes = '{}'),
+    constraint route_lane_is_known_check check (lane in ('gathered', 'alone')),
+    constraint route_timeout_is_bounded_check check (timeout_ms between 10 and 600000),
+    constraint route_body_cap_is_bounded_check check (body_cap between 0 and 16777216),
+    constraint route_mode_is_known_check check (mode in ('any', 'development')),
+    constraint route_origin_is_known_check check (origin in ('file', 'local'))
+);
+comment on table http.route is
+'One row a route: which function answers it and under what rules. Registered beside the function; an UPDATE takes effect at once.';
+comment on column http.route.id is 'number the server sends with each call';
+comment on column http.route.method is 'HTTP method; a GET answers HEAD too';
+comment on column http.route.path is 'path with {named} parts; each names an argument of the function';
+comment on column http.route.function is 'function in api that answers';
+comment on column http.route.domain is 'schema it belongs to; groups the routes in OpenAPI';
+comment on column http.route.access is 'public: anybody; key: a live API key is needed';
+comment on column http.route.scopes is 'scopes of which the key must hold one; empty: any key';
+comment on column http.route.lane is
+'gathered: shares a statement with others; alone: locks shared rows, needs another isolation level, or may take longer than 50 ms';
+comment on column http.route.timeout_ms is 'statement timeout in milliseconds in the lane alone; the gathered lane has its own';
+comment on column http.route.body_cap is 'largest request body in bytes; more is 413';
+comment on column http.route.limit_class is 'class whose rate policies apply (limits.policy.route_class); null: not limited';
+comment on column http.route.mode is 'development: answered with 404 unless the setting http.environment is development';
+comment on column http.route.is_sensitive is 'a success must leave an entry in audit.entry; counted for audit coverage';
+comment on column http.route.is_enabled is 'false: answered as if it did not exist';
+comment on column http.route.request_schema is 'JSON Schema 2020-12 of the body; null: no body is taken';
+comment on column http.route.parameters is 'JSON Schema by name for path and query parameters';
+comment on column http.route.responses is 'by status: {"schema": …, "description": …, "headers": …}';
+comment on column http.route.version is 'raised by every change; a call that names another version is answered stale';
+comment on column http.route.origin is 'file: registered by the product; local: made by the operator';
+comment on column http.route.local_columns is 'columns the operator changed; a deploy leaves them alone';
+
+create type http.response as (
+    status integer,
+    headers jsonb,
+    body text,
+    wait_for text[],
+    wait_until timestamptz,
+    reveal jsonb
+);
+comment on type http.response is
+'What a door answers: status; headers (object; a value may be an array to repeat the header); body as text; or what to wait
+for (topics, until when); reveal maps a random placeholder in the body to the name of a secret that only the server can derive.';
+
+create type http.call as (
+    ordinal integer,
+    route_id integer,
+    account_id uuid,
+    user_id uuid,
+    key_id uuid,
+    key_account_id uuid,
+    scopes text[],
+    refusal text,
+    refusal_more jsonb
+);
+comment on type http.call is 'A call on its way through the guard: who it is, and the SQLSTATE that refuses it, if any.';
+
+create table http.shared_schema (
+    name text not null,
+    definition jsonb not null,
+    origin text not null default 'local',
+    local_columns text[] not null default '{}',
+    constraint shared_schema_pkey primary key (name),
+    constraint shared_schema_name_is_pascal_case_check check (name ~ '^[A-Z][A-Za-z0-9]*$')
+);
+comment on table http.shared_schema is 'JSON Schemas that routes refer to as #/components/schemas/NAME.';
+comment on column http.shared_schema.name is 'name in OpenAPI''s components';
+comment on column http.shared_schema.definition is 'JSON Schema 2020-12';
+comment on column http.shared_schema.origin is 'file: registered by the product; local: made by the operator';
+comment on column http.shared_schema.local_columns is 'columns the operator changed; a deploy leaves them alone';
+
+create table http.document (
+    name text not null,
+    fingerprint text not null,
+    body text not null,
+    made_at timestamptz not null,
+    constraint document_pkey primary key (name)
+);
+comment on table http.document is 'Documents made from the routes, kept because making them takes tens of milliseconds.';
+comment on column http.document.name is 'openapi or docs';
+comment on column http.document.fingerprint is 'http.fingerprint_routes() it was made from; another one: made anew when asked for';
+comment on column http.document.body is 'the document';
+comment on column http.document.made_at is 'when it was made';
+
+grant select on http.route, http.shared_schema, http.document to levqor_dba;
+grant select on core.error_code, core.setting, core.migration, core.deployed_file, core.deployment to levqor_dba;
