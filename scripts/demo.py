@@ -1,4 +1,4 @@
-"""The main job on real parts: a text goes in as a job, a worker counts its words, the result comes back as a signed webhook."""
+"""The main job on real parts: a text goes in as a job, a worker counts its words, a signed webhook tells the result."""
 
 import argparse
 import re
@@ -46,7 +46,13 @@ def work(url: str, key: str, failures: list[Exception]):
     """A worker: asks for one job, does it, says so."""
     try:
         client = Client(url, key)
-        claim = {"worker": "demo-worker", "workflows": ["count-words"], "max": 1, "lease_seconds": 30, "wait_seconds": 20}
+        claim = {
+            "worker": "demo-worker",
+            "workflows": ["count-words"],
+            "max": 1,
+            "lease_seconds": 30,
+            "wait_seconds": 20,
+        }
         jobs = client.call("POST", "/api/v1/worker/claim", claim).expect(200).json["jobs"]
         for job in jobs:
             tell(f"worker: took {job['job_id']} (attempt {job['attempt']})")
@@ -106,7 +112,9 @@ def run(server: Server, receiver: Receiver, source: Path):
     data = event["data"]
     if data["job_id"] != taken["job_id"] or data["result"] != count_words(text):
         raise HarnessError(f"the webhook tells something else: {body[:500]!r}")
-    tell(f"webhook: {event['type']} {headers['webhook-id']}; signature verified by standardwebhooks, a changed body refused")
+    tell(
+        f"webhook: {event['type']} {headers['webhook-id']}; signature verified by standardwebhooks, a changed body not"
+    )
 
     status = client.call("GET", f"/api/v1/status/{taken['job_id']}").expect(200).json
     if status["status"] != "succeeded" or status["result"] != data["result"]:

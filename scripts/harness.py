@@ -1,4 +1,4 @@
-"""Starts a server with a database of its own, talks HTTP to it, and ends it: what the demo, the bench and the tests share.
+"""Starts a server with a database of its own, talks HTTP to it, ends it: what the demo, the bench and the tests share.
 
 Only Python's standard library is used.
 """
@@ -107,7 +107,11 @@ class Server:
         self.directory.chmod(0o755 if os.geteuid() == 0 else 0o700)
         # Nothing of the caller's own configuration may reach this server.
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("LEVQOR_", "PG"))}
-        self.environment |= {"LEVQOR_SQL_DIRECTORY": str(ROOT / "sql"), "LEVQOR_LOG_LEVEL": "warning", **(environment or {})}
+        self.environment |= {
+            "LEVQOR_SQL_DIRECTORY": str(ROOT / "sql"),
+            "LEVQOR_LOG_LEVEL": "warning",
+            **(environment or {}),
+        }
         self.port, self.admin_port = free_port(), free_port()
         self.url, self.admin_url = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.admin_port}"
         self.log = self.directory / "server.log"
@@ -196,7 +200,18 @@ class Server:
         """Runs SQL as the owner of the product's objects, and gives psql's output."""
         settings = "-c role=levqor_owner -c levqor.machinery=on" if machinery else ""
         done = subprocess.run(
-            [self.psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", *(options or ("-At",)), "-d", self.database_url(), "-f", "-"],
+            [
+                self.psql,
+                "-X",
+                "-q",
+                "-v",
+                "ON_ERROR_STOP=1",
+                *(options or ("-At",)),
+                "-d",
+                self.database_url(),
+                "-f",
+                "-",
+            ],
             input=text,
             env=self.environment | {"PGOPTIONS": settings},
             capture_output=True,

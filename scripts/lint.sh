@@ -66,13 +66,13 @@ lint_compose() {
     docker compose version > /dev/null 2>&1 && compose=(docker compose)
     settings=$(mktemp)
     trap 'rm -f "$settings"' EXIT
-    printf 'POSTGRES_PASSWORD=%s\nLEVQOR_MASTER_KEY=%s\n' check "$(random_secret)" > "$settings"
-    "${compose[@]}" --file docker-compose.yml --env-file "$settings" config --quiet
     # Without a password it must refuse, not fall back to one.
-    if env -u POSTGRES_PASSWORD -u LEVQOR_MASTER_KEY "${compose[@]}" --file docker-compose.yml --env-file /dev/null config --quiet 2> /dev/null; then
+    if env -u POSTGRES_PASSWORD -u LEVQOR_MASTER_KEY "${compose[@]}" --file docker-compose.yml --env-file "$settings" config --quiet 2> /dev/null; then
         echo 'docker-compose.yml is accepted without POSTGRES_PASSWORD: there is a default password in it'
         return 1
     fi
+    printf 'POSTGRES_PASSWORD=%s\nLEVQOR_MASTER_KEY=%s\n' check "$(random_secret)" > "$settings"
+    "${compose[@]}" --file docker-compose.yml --env-file "$settings" config --quiet
 }
 
 lint_words() {

@@ -45,6 +45,9 @@ set check_function_bodies = off;
 \ir functions/outbox/signing.sql
 \ir functions/outbox/deliver.sql
 
+\ir schema/310_schedule.sql
+\ir functions/schedule/run_due.sql
+
 \ir schema/320_jobs.sql
 \ir functions/jobs/state.sql
 \ir functions/jobs/submit.sql
@@ -53,9 +56,7 @@ set check_function_bodies = off;
 \ir functions/jobs/cancel.sql
 \ir functions/jobs/read.sql
 \ir functions/jobs/health.sql
-
-\ir schema/310_schedule.sql
-\ir functions/schedule/run_due.sql
+\ir functions/jobs/tasks.sql
 
 \ir schema/510_ops.sql
 \ir functions/ops/servers.sql

@@ -1,4 +1,3 @@
-import Synchronization
 
 /// What this process counted: requests by route and status, durations, batches, parked requests.
 final class GatewayMetrics: Sendable {
@@ -27,7 +26,7 @@ final class GatewayMetrics: Sendable {
         var parked = 0
     }
 
-    private let state = Mutex(Snapshot())
+    private let state = Locked(Snapshot())
 
     /// - Parameter route: method and pattern of the route, never the path itself, so that the label stays bounded.
     func noteRequest(route: String, status: Int, duration: Duration) {

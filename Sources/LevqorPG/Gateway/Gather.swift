@@ -1,4 +1,3 @@
-import Synchronization
 
 /// Where calls wait for a connection: while a statement is in flight, arriving calls gather, and the next one carries them all.
 ///
@@ -25,7 +24,7 @@ final class Gather: Sendable {
     private let mostCalls: Int
     private let mostBytes: Int
     private let mostPending: Int
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     /// - Parameters:
     ///   - mostCalls: bound of a batch in calls.

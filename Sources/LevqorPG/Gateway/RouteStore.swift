@@ -1,18 +1,17 @@
 import Logging
-import Synchronization
 
 /// The route table in use, and how it is loaded anew.
 final class RouteStore: Sendable {
     private let pool: PostgresPool
     private let logger: Logger
-    private let state: Mutex<RouteTable>
+    private let state: Locked<RouteTable>
     private let loading: RouteLoading
 
     /// - Parameter table: the first table, loaded before the server starts.
     init(_ table: RouteTable, pool: PostgresPool, logger: Logger) {
         self.pool = pool
         self.logger = logger
-        state = Mutex(table)
+        state = Locked(table)
         loading = RouteLoading()
     }
 

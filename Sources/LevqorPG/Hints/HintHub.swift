@@ -1,4 +1,3 @@
-import Synchronization
 
 /// Hands hints to those who wait for them inside of this process: parked requests, and the loops of the reactor.
 ///
@@ -14,11 +13,11 @@ final class HintHub: Sendable {
 
     private final class Waiter: Sendable {
         let patterns: [String]
-        private let continuation: Mutex<CheckedContinuation<Wake, Never>?>
+        private let continuation: Locked<CheckedContinuation<Wake, Never>?>
 
         init(_ patterns: [String], _ continuation: CheckedContinuation<Wake, Never>) {
             self.patterns = patterns
-            self.continuation = Mutex(continuation)
+            self.continuation = Locked(continuation)
         }
 
         /// Resumes the waiter, the first time only; tells whether it was.
@@ -39,13 +38,13 @@ final class HintHub: Sendable {
         var isStopped = false
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     /// Waits for a hint on one of the patterns, at most for `time`. Ends early when the task is cancelled or `stop` is called.
     func wait(for patterns: [String], atMost time: Duration) async -> Wake {
-        let held = Mutex<(number: UInt64, waiter: Waiter)?>(nil)
+        let held = Locked<(number: UInt64, waiter: Waiter)?>(nil)
         return await withTaskCancellationHandler {
-            let timer = Mutex<Task<Void, Never>?>(nil)
+            let timer = Locked<Task<Void, Never>?>(nil)
             let wake = await withCheckedContinuation { continuation in
                 let waiter = Waiter(patterns, continuation)
                 let number: UInt64? = state.withLock { state in

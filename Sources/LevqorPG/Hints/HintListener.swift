@@ -1,6 +1,5 @@
 import Logging
 import ServiceLifecycle
-import Synchronization
 
 /// Hears the hints of other servers and of psql sessions, on the one listening connection of this process.
 final class HintListener: Service {
@@ -9,7 +8,7 @@ final class HintListener: Service {
     private let notifier: HintNotifier
     private let routes: RouteStore
     private let logger: Logger
-    private let connected = Mutex(false)
+    private let connected = Locked(false)
 
     init(listener: PostgresListener, hub: HintHub, notifier: HintNotifier, routes: RouteStore, logger: Logger) {
         self.listener = listener

@@ -1,6 +1,5 @@
 import Logging
 import ServiceLifecycle
-import Synchronization
 
 /// Tells other servers of hints, by NOTIFY from a connection of its own.
 ///
@@ -18,8 +17,8 @@ final class HintNotifier: Service {
 
     private let configuration: PostgresConfiguration
     private let logger: Logger
-    private let state = Mutex(State())
-    private let pids = Mutex<Set<Int32>>([])
+    private let state = Locked(State())
+    private let pids = Locked<Set<Int32>>([])
 
     init(configuration: PostgresConfiguration, logger: Logger) {
         self.configuration = configuration

@@ -26,8 +26,9 @@ struct CIDR: Sendable, Hashable, CustomStringConvertible {
         self.prefix = min(max(prefix, 0), 128)
     }
 
-    /// Reads `10.0.0.0/8`, `fc00::/7` or one address. Bits behind the prefix must be zero: `10.1.0.0/8` is a slip of the
-    /// pen that would open more than it says.
+    /// Reads `10.0.0.0/8`, `fc00::/7` or one address.
+    ///
+    /// Bits behind the prefix must be zero: `10.1.0.0/8` is a slip of the pen that would open more than it says.
     init(_ text: String) throws {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let head = parts.first, let address = IPAddress(String(head)) else {

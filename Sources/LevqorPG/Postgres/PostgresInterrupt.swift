@@ -9,7 +9,7 @@ final class PostgresInterrupt: Sendable {
         var isRaised = false
     }
 
-    private let state = PostgresLocked(State())
+    private let state = Locked(State())
     /// Polled beside the socket; readable when someone has knocked.
     let readEnd: Int32
     private let writeEnd: Int32

@@ -9,7 +9,7 @@ final class PostgresPool: Service {
     let size: Int
     private let backoff: Backoff
     private let logger: Logger
-    private let state = PostgresLocked(PostgresPoolState())
+    private let state = Locked(PostgresPoolState())
 
     init(
         configuration: PostgresConfiguration,

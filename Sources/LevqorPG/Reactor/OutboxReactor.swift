@@ -1,6 +1,5 @@
 import Logging
 import ServiceLifecycle
-import Synchronization
 
 /// Sends what the database has put into its outbox: claims, signs, transfers, and reports the outcomes.
 ///
@@ -30,7 +29,7 @@ final class OutboxReactor: Service {
     private let heartbeats: Heartbeats
     private let name: String
     private let logger: Logger
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     init(
         pool: PostgresPool, transport: HTTPTransport, masterKey: MasterKey, hub: HintHub, notifier: HintNotifier,

@@ -4,15 +4,14 @@ import Hummingbird
 import Logging
 import NIOCore
 import ServiceLifecycle
-import Synchronization
 
 /// Alive and ready: what load balancers and people ask first. Neither needs a key, and neither is rate limited.
 final class Health: Service {
     private let pool: PostgresPool
     private let heartbeats: Heartbeats
-    private let draining = Mutex(false)
+    private let draining = Locked(false)
     /// One look at the database serves all who ask within its age.
-    private let cache = Mutex<(at: ContinuousClock.Instant, reasons: [String], details: JSONValue)?>(nil)
+    private let cache = Locked<(at: ContinuousClock.Instant, reasons: [String], details: JSONValue)?>(nil)
     private static let cacheAge = Duration.milliseconds(500)
 
     let paths: Set<String> = ["/health", "/ready"]

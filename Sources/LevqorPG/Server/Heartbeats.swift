@@ -1,4 +1,3 @@
-import Synchronization
 
 /// When each background loop last did its work well. A loop that dies in silence is seen here.
 final class Heartbeats: Sendable {
@@ -7,7 +6,7 @@ final class Heartbeats: Sendable {
         var last: ContinuousClock.Instant
     }
 
-    private let beats = Mutex<[String: Beat]>([:])
+    private let beats = Locked<[String: Beat]>([:])
 
     /// Registers a loop.
     ///

@@ -10,8 +10,8 @@ public struct Launcher: Sendable {
         public init(_ description: String) { self.description = description }
     }
 
-    private let configuration: ServerConfiguration
-    private let logger: Logger
+    let configuration: ServerConfiguration
+    let logger: Logger
 
     public init(_ configuration: ServerConfiguration, logger: Logger) {
         self.configuration = configuration
@@ -48,7 +48,7 @@ public struct Launcher: Sendable {
     /// Brings the database to the state of the sql folder; tells what was done, line by line.
     public func migrate(prune: Bool, dryRun: Bool) async throws -> [String] {
         try await withDatabase(configuration.deployURL ?? configuration.databaseURL) { url in
-            if dryRun { return try await makeMigrator(url).plan().lines }
+            if dryRun { return ["\(try await makeMigrator(url).plan())"] }
             return try await deploy(to: url, prune: prune)
         }
     }
@@ -89,6 +89,15 @@ public struct Launcher: Sendable {
         let cluster = EmbeddedCluster(directory: configuration.directory, logger: logger)
         _ = try await cluster.start()
         await cluster.stop()
+    }
+
+    /// Says how the embedded cluster is, without starting it.
+    public func clusterStatus() -> String {
+        let url = configuration.directory + "/url"
+        guard let text = try? String(contentsOfFile: url, encoding: .utf8) else {
+            return "no cluster has been made in \(configuration.directory)"
+        }
+        return "made; its URL while it runs: \(text.trimmingCharacters(in: .whitespacesAndNewlines))"
     }
 
     private func runServer(url: String, masterKey: MasterKey, extra: [any Service]) async throws {

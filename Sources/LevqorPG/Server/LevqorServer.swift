@@ -3,12 +3,11 @@ import Hummingbird
 import Logging
 import NIOCore
 import ServiceLifecycle
-import Synchronization
 
 /// The server, put together: gateway, reactor, clock, and the two addresses.
 public struct LevqorServer: Sendable {
     /// Version of the product.
-    public static let version = "0.1.0"
+    public static let version = DeployRelease.current.version
 
     private let configuration: ServerConfiguration
     private let databaseURL: String
@@ -42,7 +41,7 @@ public struct LevqorServer: Sendable {
 
         func database(_ name: String, statementTimeout: String, lockTimeout: String) -> PostgresConfiguration {
             PostgresConfiguration(
-                databaseURL, applicationName: "levqor-\(name)",
+                databaseURL, applicationName: "levqor-server-\(name)",
                 settings: [
                     "role": "levqor_server", "statement_timeout": statementTimeout, "lock_timeout": lockTimeout,
                     "idle_in_transaction_session_timeout": "30s", "timezone": "UTC", "datestyle": "ISO", "jit": "off",
@@ -93,7 +92,7 @@ public struct LevqorServer: Sendable {
         let listener = HintListener(
             listener: PostgresListener(
                 configuration: {
-                    var direct = PostgresConfiguration(configuration.listenURL ?? databaseURL, applicationName: "levqor-listen")
+                    var direct = PostgresConfiguration(configuration.listenURL ?? databaseURL, applicationName: "levqor-server-listen")
                     direct.settings = ["role": "levqor_server"]
                     return direct
                 }(),
@@ -175,7 +174,7 @@ struct LaneService: Service {
 
 /// Collects the ports that were bound, and tells when both are.
 final class Addresses: Sendable {
-    private let state = Mutex<(publicURL: String?, adminURL: String?)>((nil, nil))
+    private let state = Locked<(publicURL: String?, adminURL: String?)>((nil, nil))
     private let onReady: @Sendable (String, String) -> Void
 
     init(onReady: @escaping @Sendable (String, String) -> Void) {

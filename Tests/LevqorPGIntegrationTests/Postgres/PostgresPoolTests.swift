@@ -158,7 +158,7 @@ struct PostgresPoolTests {
 
 /// How many there are, and how many there were at most.
 private final class Gauge: Sendable {
-    private let level = PostgresLocked((now: 0, most: 0))
+    private let level = Locked((now: 0, most: 0))
 
     var most: Int { level.withLock(\.most) }
 

@@ -8,7 +8,8 @@ struct CIDRTests {
         "good ranges are read and written back",
         arguments: [
             ("10.0.0.0/8", "10.0.0.0/8"), ("0.0.0.0/0", "0.0.0.0/0"), ("192.0.2.7", "192.0.2.7/32"),
-            ("192.0.2.7/32", "192.0.2.7/32"), ("::/0", "::/0"), ("fc00::/7", "fc00::/7"), ("2001:DB8::1", "2001:db8::1/128"),
+            ("192.0.2.7/32", "192.0.2.7/32"), ("::/0", "::/0"), ("fc00::/7", "fc00::/7"),
+            ("2001:DB8::1", "2001:db8::1/128"),
             ("2001:db8:0:1::/64", "2001:db8:0:1::/64"), ("2001:db8:0:0:8000::/65", "2001:db8:0:0:8000::/65"),
         ]
     )
@@ -44,7 +45,8 @@ struct CIDRTests {
             ("10.0.0.0/8", "9.255.255.255", false), ("10.0.0.0/8", "10.255.255.255", true),
             ("10.0.0.0/8", "11.0.0.0", false), ("0.0.0.0/0", "255.255.255.255", true), ("0.0.0.0/0", "::1", false),
             ("::/0", "10.0.0.1", false), ("::/0", "ffff::", true), ("192.0.2.7", "192.0.2.6", false),
-            ("2001:db8:0:1::/64", "2001:db8:0:1:ffff:ffff:ffff:ffff", true), ("2001:db8:0:1::/64", "2001:db8:0:2::", false),
+            ("2001:db8:0:1::/64", "2001:db8:0:1:ffff:ffff:ffff:ffff", true),
+            ("2001:db8:0:1::/64", "2001:db8:0:2::", false),
             ("2001:db8::/65", "2001:db8::7fff:ffff:ffff:ffff", true), ("2001:db8::/65", "2001:db8::8000:0:0:0", false),
             ("fc00::/7", "fdff::", true), ("fc00::/7", "fe00::", false), ("10.0.0.0/8", "::ffff:10.0.0.1", true),
         ]
@@ -54,7 +56,9 @@ struct CIDRTests {
         #expect(try CIDR(range).contains(address) == inside)
     }
 
-    @Test("addresses are read in their strict forms only", arguments: ["127.1", "0x7f.1", "2130706433", "1.2.3.4.", "", "::g"])
+    @Test(
+        "addresses are read in their strict forms only",
+        arguments: ["127.1", "0x7f.1", "2130706433", "1.2.3.4.", "", "::g"])
     func strictAddress(text: String) {
         #expect(IPAddress(text) == nil)
     }

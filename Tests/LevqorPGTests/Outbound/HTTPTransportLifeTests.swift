@@ -84,7 +84,7 @@ struct HTTPTransportLifeTests {
     }
 
     @Test("more requests than places are all answered")
-    func morethanPlaces() async throws {
+    func moreThanPlaces() async throws {
         let receiver = try LoopbackReceiver { connection, request in
             connection.answer("200 OK", request.line)
             return .keep
@@ -178,5 +178,33 @@ struct HTTPTransportLifeTests {
         let transport = try HTTPTransport.forLoopback()
         await transport.shutdown()
         #expect(await transport.send(.get("http://127.0.0.1:1/")).failureKind == .shutdown)
+    }
+
+    @Test("as a service it lives until it is told to end, and takes its transfers with it")
+    func service() async throws {
+        let receiver = try silentReceiver()
+        let transport = try HTTPTransport.forLoopback()
+        let url = "http://127.0.0.1:\(receiver.port)/"
+        let service = Task { try await transport.run() }
+        let sender = Task { await transport.send(.get(url)) }
+        _ = try await next(of: receiver.arrivals)
+        service.cancel()
+        #expect(await sender.value.failureKind == .shutdown)
+        try await service.value
+        receiver.stop()
+    }
+
+    @Test("letting go of the transport ends its thread and its connections")
+    func released() async throws {
+        let receiver = try LoopbackReceiver { connection, _ in
+            connection.answer("200 OK")
+            return .keep
+        }
+        var transport: HTTPTransport? = try HTTPTransport.forLoopback()
+        #expect(await transport?.send(.get("http://127.0.0.1:\(receiver.port)/")).response?.status == 200)
+        transport = nil
+        // The idle connection was kept for re-use until now.
+        try await next(of: receiver.endings)
+        receiver.stop()
     }
 }

@@ -112,11 +112,13 @@ struct HTTPTransportRefusalTests {
     @Test(
         "URLs that are no plain http or https are refused before anything happens",
         arguments: [
-            "", "http://", "https:///path", "127.0.0.1", "//127.0.0.1/", "file:///etc/passwd", "gopher://127.0.0.1:70/_x",
+            "", "http://", "https:///path", "127.0.0.1", "//127.0.0.1/", "file:///etc/passwd",
+            "gopher://127.0.0.1:70/_x",
             "ftp://127.0.0.1/", "smb://127.0.0.1/", "dict://127.0.0.1/", "javascript:alert(1)", "http:127.0.0.1",
             "http:/127.0.0.1/", "http://user@127.0.0.1/", "http://user:hunter2@127.0.0.1/", "http://@127.0.0.1/",
             "http://:@127.0.0.1/", "http://a@b@127.0.0.1/", "http://127.0.0.1\\@example.com/", "http://127.0.0.1/a b",
-            "http://127.0.0.1/\r\nX-Injected: 1", "http://127.0.0.1/\u{0}", "http://127.0.0.1/\u{e9}", " http://127.0.0.1/",
+            "http://127.0.0.1/\r\nX-Injected: 1", "http://127.0.0.1/\u{0}", "http://127.0.0.1/\u{e9}",
+            " http://127.0.0.1/",
             "http://127.0.0.1:99999/", "http://127.0.0.1:port/", "http://[::1", "http://?q", "http://#f",
             "http://127.0.0.1/" + String(repeating: "x", count: 8192),
         ]

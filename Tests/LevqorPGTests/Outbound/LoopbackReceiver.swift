@@ -23,6 +23,11 @@ final class LoopbackReceiver: @unchecked Sendable {  // `lock` protects the coun
     }
 
     struct Connection: Sendable {
+        /// The C function, which `send` below would hide.
+        private static let sendBytes: @Sendable (Int32, UnsafeRawPointer?, Int, Int32) -> Int = {
+            Foundation.send($0, $1, $2, $3)
+        }
+
         fileprivate let descriptor: Int32
 
         /// False when the other side has gone.
@@ -30,12 +35,9 @@ final class LoopbackReceiver: @unchecked Sendable {  // `lock` protects the coun
         func send(_ bytes: [UInt8]) -> Bool {
             var sent = 0
             while sent < bytes.count {
-                let count = bytes.withUnsafeBytes { buffer in
-                    #if os(Linux)
-                        Glibc.send(descriptor, buffer.baseAddress! + sent, buffer.count - sent, Int32(MSG_NOSIGNAL))
-                    #else
-                        Darwin.send(descriptor, buffer.baseAddress! + sent, buffer.count - sent, 0)
-                    #endif
+                // MSG_NOSIGNAL: the other side's leaving is a result here, no reason to die.
+                let count = bytes[sent...].withUnsafeBytes { buffer in
+                    Self.sendBytes(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_NOSIGNAL))
                 }
                 if count <= 0 { return false }
                 sent += count
@@ -86,9 +88,9 @@ final class LoopbackReceiver: @unchecked Sendable {  // `lock` protects the coun
         (arrivals, arrived) = AsyncStream.makeStream()
         (endings, ended) = AsyncStream.makeStream()
         #if os(Linux)
-            listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         #else
-            listener = socket(AF_INET, SOCK_STREAM, 0)
+        listener = socket(AF_INET, SOCK_STREAM, 0)
         #endif
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -160,22 +162,5 @@ final class LoopbackReceiver: @unchecked Sendable {  // `lock` protects the coun
             if more.isEmpty { return nil }
             pending += more
         }
-    }
-}
-
-/// Holds everyone until the given number has come.
-final class Gathering: Sendable {
-    private let condition = NSCondition()
-    private let expected: Int
-    nonisolated(unsafe) private var present = 0  // Protected by `condition`.
-
-    init(of expected: Int) { self.expected = expected }
-
-    func arriveAndWait() {
-        condition.lock()
-        present += 1
-        condition.broadcast()
-        while present < expected { condition.wait() }
-        condition.unlock()
     }
 }

@@ -23,7 +23,8 @@ struct MasterKeyTests {
     @Test(
         "anything else is refused",
         arguments: [
-            ("", MasterKey.KeyError.tooShort(0)), ("00ff", .tooShort(2)), ("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg==", .tooShort(31)),
+            ("", MasterKey.KeyError.tooShort(0)), ("00ff", .tooShort(2)),
+            ("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg==", .tooShort(31)),
             ("not a key", .notBase64OrHex), (String(hex.dropLast()) + "\u{ff10}", .notBase64OrHex),
         ]
     )

@@ -56,7 +56,8 @@ struct OutboundPartsTests {
     @Test(
         "milliseconds are rounded up and bounded",
         arguments: [
-            (Duration.zero, 0), (.milliseconds(5), 5), (.microseconds(1), 1), (.microseconds(1001), 2), (.seconds(30), 30_000),
+            (Duration.zero, 0), (.milliseconds(5), 5), (.microseconds(1), 1), (.microseconds(1001), 2),
+            (.seconds(30), 30_000),
             (.seconds(Int64.max), Int(Int32.max)), (.milliseconds(-5), -5), (.seconds(Int64.min / 2), Int(Int32.min)),
         ]
     )

@@ -54,13 +54,16 @@ struct StandardWebhooksSignerTests {
 
     @Test("every secret signs, the newest first")
     func rotation() throws {
-        let signer = try StandardWebhooksSigner(secrets: [Self.vectors[3], Self.vectors[0]].map { try SigningSecret($0.secret) })
+        let signer = try StandardWebhooksSigner(
+            secrets: [Self.vectors[3], Self.vectors[0]].map { try SigningSecret($0.secret) })
         let vector = Self.vectors[0]
         let headers = try signer.headers(id: vector.id, timestamp: vector.timestamp, body: Array(vector.body.utf8))
         #expect(headers.last?.value == "\(Self.vectors[3].signature) \(Self.vectors[0].signature)")
     }
 
-    @Test("an id that could be read in two ways is refused", arguments: ["", "a.b", ".", "a b", "a\nb", "a\u{0}", "\u{e9}"])
+    @Test(
+        "an id that could be read in two ways is refused",
+        arguments: ["", "a.b", ".", "a b", "a\nb", "a\u{0}", "\u{e9}"])
     func unusableID(id: String) throws {
         let signer = try StandardWebhooksSigner(secrets: [SigningSecret(Self.vectors[0].secret)])
         #expect(throws: StandardWebhooksSigner.SigningError.unusableID) {
@@ -83,7 +86,8 @@ struct StandardWebhooksSignerTests {
             ("", SigningSecret.ParseError.prefixMissing), ("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", .prefixMissing),
             ("WHSEC_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", .prefixMissing), ("whsec_", .length(0)),
             ("whsec_!!!!", .notBase64), ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS", .notBase64),
-            ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n", .notBase64), ("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRY=", .length(23)),
+            ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n", .notBase64),
+            ("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRY=", .length(23)),
             ("whsec_" + String(repeating: "AAAA", count: 21) + "AAA=", .length(65)),
         ]
     )

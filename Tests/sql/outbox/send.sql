@@ -3,6 +3,7 @@ begin;
 select plan(26);
 
 create temp table t on commit drop as select test.make_account() as account;
+grant select on t to public;
 select core.set_test_clock('2030-01-01 12:00:00.5+00');
 
 create temp table s on commit drop as
@@ -60,6 +61,8 @@ select results_eq(
 select test.become('levqor_owner');
 select test.act_for((select pg_catalog.gen_random_uuid()));
 select is((select count(*) from outbox.message), 0::bigint, 'another account sees no message');
+select test.act_for((select account from t));
+select is((select count(*) from outbox.message), 1::bigint, 'the account sees its own');
 select test.become('none');
 select function_privs_are(
     'outbox', 'send_webhook', array['uuid', 'text', 'text', 'jsonb', 'text', 'text'], 'levqor_server', array[]::text[],

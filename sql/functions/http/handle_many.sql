@@ -128,7 +128,7 @@ set search_path = pg_catalog, pg_temp
 as $$
     select array_agg(
         row(
-            g.ordinal, r.id, coalesce(b.id, k.account_id), null, k.key_id, k.account_id, k.scopes,
+            g.ordinal, r.id, coalesce(b.id, a.account_id), null, a.key_id, a.account_id, a.scopes,
             case
                 when r.id is null then 'stale'
                 when r.mode = 'development' and e.environment <> 'development' then 'LQ404'
@@ -156,10 +156,12 @@ as $$
     cross join (select core.text_setting('core.environment') as environment) as e
     left join http.route as r on r.id = g.route_id and r.version = g.version and r.is_enabled
     left join keys.authenticate_many(p_keys) as k on k.ordinal = g.ordinal
+    -- A key that is refused stands for nobody, also where a public route would not have asked for one.
+    left join lateral (select k.account_id, k.key_id, k.scopes where k.refusal is null) as a on true
     -- A platform key may act for any account; another key only for its own.
     left join identity.account as b
         on b.id = core.read_id('acct', g.context ->> 'account')
-        and ('platform' = any (k.scopes) or b.id = k.account_id)
+        and ('platform' = any (a.scopes) or b.id = a.account_id)
 $$;
 comment on function http.guard(integer[], integer[], text[], text[], jsonb[]) is
 $$Say who each call is and whether it may go on: stale route, no key, no scope, no account, suspended. Limits come after.$$;
@@ -219,9 +221,8 @@ begin
 
         if v_call.refusal = 'stale' then
             outcome := 'stale';
-        elsif v_is_stopped then
-            outcome := 'again';
         elsif v_call.refusal is not null or (v_limit ->> 'is_refused')::boolean then
+            -- Also behind a call that ended the batch: what is sent again counts as admitted.
             outcome := 'done';
             perform core.set_caller(null, null, null, null, null, null, p_request_ids[i]);
             if v_call.refusal is not null then
@@ -233,13 +234,16 @@ begin
                 v_response := limits.refuse(v_limit);
             end if;
             more := v_more::text;
+        elsif v_is_stopped then
+            outcome := 'again';
+            more := v_more::text;
         else
             -- What happens in this block is undone when it ends with an error; the variables keep what they got.
             begin
                 perform core.set_caller(
                     v_call.account_id, v_call.user_id, v_call.key_id, v_call.scopes,
                     p_addresses[i], p_user_agents[i], p_request_ids[i],
-                    coalesce('platform' = any (v_call.scopes), false) and not p_contexts[i] ? 'account'
+                    coalesce('platform' = any (v_call.scopes), false) and not coalesce(p_contexts[i] ? 'account', false)
                 );
                 if p_contexts[i] ? 'wait_until' then
                     perform set_config('levqor.wait_until', p_contexts[i] ->> 'wait_until', true);
@@ -277,8 +281,9 @@ begin
                 when query_canceled then
                     v_is_stopped := true;
                     v_more := v_more || jsonb_build_object('sqlstate', '57014');
+                    perform core.set_caller(null, null, null, null, null, null, p_request_ids[i]);
                     v_response := http.problem('57014', 'the call took too long');
-                when others then
+                when others or assert_failure then
                     get stacked diagnostics
                         v_state = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail,
                         v_hint = pg_exception_hint, v_constraint = constraint_name, v_schema = schema_name,
@@ -295,6 +300,13 @@ begin
                         ));
                     end if;
             end;
+            if outcome = 'done' and v_response.status is null and v_response.wait_for is null then
+                perform core.set_caller(null, null, null, null, null, null, p_request_ids[i]);
+                v_response := http.problem('LQ500', 'the function answered nothing');
+                v_more := v_more || jsonb_build_object('sqlstate', 'LQ500', 'fault', jsonb_build_object(
+                    'message', format('%s answered nothing', v_route.function)
+                ));
+            end if;
             if v_response.wait_for is not null then
                 outcome := 'wait';
                 v_more := v_more || jsonb_build_object(
@@ -312,7 +324,7 @@ begin
         end if;
 
         if outcome = 'done' then
-            status := coalesce(v_response.status, 500);
+            status := v_response.status;
             headers := (coalesce(v_limit -> 'headers', '{}') || coalesce(v_response.headers, '{}'))::text;
             body := v_response.body;
         end if;

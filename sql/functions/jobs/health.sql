@@ -95,7 +95,7 @@ begin
         ),
         'is_capped', greatest(v_queued, v_running, v_succeeded, v_failed, v_canceled) >= p_cap,
         'since', v_since,
-        'oldest_queued_seconds', greatest(v_oldest_seconds, 0),
+        'oldest_queued_seconds', case when v_oldest_seconds is not null then greatest(v_oldest_seconds, 0) end,
         'oldest_lease_overdue_seconds', case when v_overdue_seconds > 0 then v_overdue_seconds end,
         'timestamp', v_now
     );

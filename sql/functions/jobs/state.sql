@@ -39,22 +39,17 @@ begin
     select o.status as from_status, n.status as to_status
     into v_bad
     from new_jobs as n
-    left join old_jobs as o on o.account_id = n.account_id and o.id = n.id
-    where o.id is null
-        or (
-            o.status <> n.status
-            and not exists (
-                select from jobs.allowed_transition as t where t.from_status = o.status and t.to_status = n.status
-            )
+    -- The id of a job never changes: its history refers to it.
+    inner join old_jobs as o on o.account_id = n.account_id and o.id = n.id
+    where o.status <> n.status
+        and not exists (
+            select from jobs.allowed_transition as t where t.from_status = o.status and t.to_status = n.status
         )
     limit 1;
     if found then
         raise exception using
             errcode = 'LQ409',
-            message = case
-                when v_bad.from_status is null then 'the id of a job never changes'
-                else format('a job can not go from %s to %s', v_bad.from_status, v_bad.to_status)
-            end,
+            message = format('a job can not go from %s to %s', v_bad.from_status, v_bad.to_status),
             hint = 'The table jobs.allowed_transition tells what can be.';
     end if;
 

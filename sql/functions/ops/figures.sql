@@ -1,60 +1,5 @@
 -- Figures over all accounts. The clock measures them; the public pages read what it measured.
 
-create or replace function ops.measure_queue()
-returns jsonb
-language sql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-    select jsonb_build_object(
-        'queued', q.queued,
-        'running', r.running,
-        'completed', f.completed,
-        'failed', f.failed,
-        'oldest_due_seconds', case when q.queued > 0 then
-            greatest(0, floor(extract(epoch from core.now() - q.oldest_due_at)))
-        end,
-        'expired_leases', r.expired
-    )
-    from (
-        select count(*) as queued, min(j.due_at) as oldest_due_at
-        from jobs.job as j
-        where j.status = 'queued'
-    ) as q
-    cross join (
-        select
-            count(*) as running,
-            count(*) filter (where j.leased_until < core.now() - interval '30 seconds') as expired
-        from jobs.job as j
-        where j.status = 'running'
-    ) as r
-    cross join (
-        select
-            count(*) filter (where j.status = 'succeeded') as completed,
-            count(*) filter (where j.status = 'failed') as failed
-        from jobs.job as j
-        where j.finished_at >= core.now() - interval '24 hours'
-    ) as f
-$$;
-comment on function ops.measure_queue() is
-$$The queue of all accounts: queued, running, completed and failed in the last 24 hours, how long the oldest due job has waited in
-seconds (null when none is queued), and leases that ended over 30 seconds ago and were not taken back.$$;
-
-create or replace function ops.judge_queue(p_queue jsonb)
-returns boolean
-language sql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-    select coalesce((p_queue ->> 'oldest_due_seconds')::bigint, 0) <= core.integer_setting('ops.queue_oldest_due_seconds')
-        and (p_queue ->> 'expired_leases')::bigint <= core.integer_setting('ops.queue_expired_leases')
-$$;
-comment on function ops.judge_queue(jsonb) is
-$$Whether a queue measured by ops.measure_queue() is healthy, by the settings ops.queue_oldest_due_seconds and
-ops.queue_expired_leases.$$;
-
 create or replace function ops.record_figure(p_name text, p_value jsonb)
 returns void
 language sql
@@ -77,14 +22,14 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_queue jsonb := ops.measure_queue();
+    v_queue jsonb := jobs.queue_health(100000);
 begin
     perform ops.record_figure('queue', v_queue);
     return v_queue;
 end;
 $$;
 comment on function ops.record_queue() is
-$$Measure the queue and keep it. A task of the clock.$$;
+$$Measure the queue of all accounts by jobs.queue_health() and keep the figures. A task of the clock.$$;
 
 create or replace function ops.record_sample()
 returns jsonb
@@ -99,7 +44,7 @@ declare
 begin
     insert into ops.uptime_sample as s (minute, is_ready, queue_depth, facts)
     values (
-        date_trunc('minute', core.now()), v_reasons = '[]', (v_queue ->> 'queued')::bigint,
+        date_trunc('minute', core.now()), v_reasons = '[]', (v_queue -> 'queue_stats' ->> 'queued')::bigint,
         jsonb_build_object('reasons', v_reasons, 'queue', v_queue)
     )
     -- The first look at a minute stands.
@@ -196,18 +141,20 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
     select http.json(200, jsonb_build_object(
-        'healthy', coalesce(ops.judge_queue(f.value), false)
+        'healthy', coalesce(
+            (f.value ->> 'healthy')::boolean
             and f.measured_at > core.now() - make_interval(secs => core.integer_setting('ops.clock_silence_seconds')),
-        'queue_stats', jsonb_build_object(
-            'queued', coalesce(f.value -> 'queued', '0'),
-            'running', coalesce(f.value -> 'running', '0'),
-            'completed', coalesce(f.value -> 'completed', '0'),
-            'failed', coalesce(f.value -> 'failed', '0'),
-            'total', coalesce((f.value ->> 'queued')::bigint, 0) + coalesce((f.value ->> 'running')::bigint, 0)
-                + coalesce((f.value ->> 'completed')::bigint, 0) + coalesce((f.value ->> 'failed')::bigint, 0)
+            false
         ),
-        'oldest_due_seconds', f.value -> 'oldest_due_seconds',
-        'expired_leases', coalesce(f.value -> 'expired_leases', '0'),
+        'queue_stats', (
+            select jsonb_object_agg(s.name, coalesce((f.value -> 'queue_stats' ->> s.member)::bigint, 0))
+            from (values
+                ('queued', 'queued'), ('running', 'running'), ('completed', 'succeeded'), ('failed', 'failed'),
+                ('canceled', 'canceled'), ('total', 'total')
+            ) as s (name, member)
+        ),
+        'oldest_queued_seconds', f.value -> 'oldest_queued_seconds',
+        'oldest_lease_overdue_seconds', f.value -> 'oldest_lease_overdue_seconds',
         'timestamp', f.measured_at
     ))
     from (select) as one
@@ -216,15 +163,12 @@ $$;
 comment on function api.show_queue_health() is
 $$How the queue does
 
-Counts over all accounts, measured every ten seconds; completed and failed are those of the last 24 hours. healthy is false when
-the oldest due job waits too long, when leases ended and were not taken back, or when the measuring itself has stopped.$$;
+Counts over all accounts, measured every ten seconds and each up to 100,000; completed, failed and canceled are those of the last 24
+hours. healthy is false when the oldest due job waits too long, when a lease ended long ago and was not taken back, or when the
+measuring itself has stopped.$$;
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
-    {"name": "ops.queue_oldest_due_seconds", "value": 300,
-        "description": "whole number of seconds that the oldest due job may wait in a healthy queue"},
-    {"name": "ops.queue_expired_leases", "value": 0,
-        "description": "whole number of leases that may have ended over 30 seconds ago in a healthy queue"},
     {"name": "ops.clock_silence_seconds", "value": 60,
         "description": "whole number of seconds after which figures that were not measured anew count as old"},
     {"name": "ops.keep_samples_days", "value": 400, "description": "whole number of days that uptime samples are kept"}
@@ -248,11 +192,13 @@ select http.register_route('GET', '/public/metrics', 'api.show_public_metrics', 
             "last_updated": {"type": ["string", "null"], "format": "date-time"}}}}}');
 select http.register_route('GET', '/ops/queue_health', 'api.show_queue_health', p_domain => 'ops', p_access => 'public',
     p_responses => '{"200": {"description": "The queue", "schema": {"type": "object", "additionalProperties": false,
-        "required": ["healthy", "queue_stats", "oldest_due_seconds", "expired_leases", "timestamp"], "properties": {
+        "required": ["healthy", "queue_stats", "oldest_queued_seconds", "oldest_lease_overdue_seconds", "timestamp"],
+        "properties": {
             "healthy": {"type": "boolean"},
             "queue_stats": {"type": "object", "additionalProperties": false,
-                "required": ["queued", "running", "completed", "failed", "total"], "properties": {
+                "required": ["queued", "running", "completed", "failed", "canceled", "total"], "properties": {
                     "queued": {"type": "integer"}, "running": {"type": "integer"}, "completed": {"type": "integer"},
-                    "failed": {"type": "integer"}, "total": {"type": "integer"}}},
-            "oldest_due_seconds": {"type": ["integer", "null"]}, "expired_leases": {"type": "integer"},
+                    "failed": {"type": "integer"}, "canceled": {"type": "integer"}, "total": {"type": "integer"}}},
+            "oldest_queued_seconds": {"type": ["number", "null"]},
+            "oldest_lease_overdue_seconds": {"type": ["number", "null"]},
             "timestamp": {"type": ["string", "null"], "format": "date-time"}}}}}');

@@ -100,8 +100,8 @@ as $$
     union all
     select
         'queue',
-        case when ops.judge_queue(f.value) then 'pass' else 'warn' end,
-        coalesce((f.value ->> 'oldest_due_seconds')::bigint, 0),
+        case when (f.value ->> 'healthy')::boolean then 'pass' else 'warn' end,
+        floor((f.value ->> 'oldest_queued_seconds')::numeric)::bigint,
         'seconds that the oldest due job has waited',
         case when f.value is null then 'it has not been measured yet' end
     from (select) as one

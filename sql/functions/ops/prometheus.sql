@@ -11,19 +11,18 @@ declare
     v_queue jsonb;
 begin
     perform core.enter_machinery();
-    v_queue := ops.measure_queue();
+    v_queue := jobs.queue_health(100000);
     return query
-    select 'levqor_jobs', 'Jobs of all accounts by status; finished ones are those of the last 24 hours.', 'gauge',
-        jsonb_build_object('status', s.status), (v_queue ->> s.member)::double precision
-    from (values
-        ('queued', 'queued'), ('running', 'running'), ('succeeded', 'completed'), ('failed', 'failed')
-    ) as s (status, member)
+    select 'levqor_jobs', 'Jobs of all accounts by status, each up to 100000; finished ones are those of the last 24 hours.',
+        'gauge', jsonb_build_object('status', q.key), (q.value #>> '{}')::double precision
+    from jsonb_each(v_queue -> 'queue_stats') as q
+    where q.key <> 'total'
     union all
-    select 'levqor_jobs_oldest_due_seconds', 'How long the oldest due job has waited.', 'gauge', '{}',
-        coalesce((v_queue ->> 'oldest_due_seconds')::double precision, 0)
+    select 'levqor_jobs_oldest_queued_seconds', 'How long the oldest due job has waited.', 'gauge', '{}',
+        coalesce((v_queue ->> 'oldest_queued_seconds')::double precision, 0)
     union all
-    select 'levqor_jobs_expired_leases', 'Leases that ended over 30 seconds ago and were not taken back.', 'gauge', '{}',
-        (v_queue ->> 'expired_leases')::double precision
+    select 'levqor_jobs_oldest_lease_overdue_seconds', 'How long the most overdue lease has been over.', 'gauge', '{}',
+        coalesce((v_queue ->> 'oldest_lease_overdue_seconds')::double precision, 0)
     union all
     select 'levqor_outbox_messages', 'Messages that are not done, by state.', 'gauge',
         jsonb_build_object('state', s.state), (

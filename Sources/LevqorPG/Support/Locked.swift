@@ -3,10 +3,10 @@ import Foundation
 /// A value behind a lock.
 ///
 /// A pthread mutex rather than `Synchronization.Mutex`: on Linux the thread sanitizer does not see the latter (it
-/// reports races between two critical sections of one Mutex), and this room is tested under it.
+/// reports races between two critical sections of one Mutex), and the product is tested under it.
 ///
 /// `@unchecked Sendable`: `value` is touched only with `mutex` held.
-final class PostgresLocked<Value>: @unchecked Sendable {
+final class Locked<Value>: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private var value: Value
 

@@ -1,0 +1,57 @@
+import Foundation
+import Logging
+
+/// Deploying, and what is found out before a server starts.
+extension Launcher {
+    /// Refuses a database that this build cannot work with, with the command that mends it.
+    func verify(_ url: String) async throws {
+        var database = PostgresConfiguration(url, applicationName: "levqor-server-check")
+        database.settings = ["role": "levqor_server"]
+        let connection = try await PostgresConnection.connect(database, logger: logger)
+        // The files are compared where the server has them at hand.
+        let files = try? DeployFiles.read(try sqlDirectory())
+        let verdict: Deployment.Verdict
+        do {
+            verdict = try await Deployment.verify(connection, files: files)
+            await connection.close()
+        } catch {
+            await connection.close()
+            throw error
+        }
+        if case .usable(let sentence) = verdict { logger.warning("\(sentence)") }
+    }
+
+    /// Deploys the sql folder; gives one line a step.
+    @discardableResult
+    func deploy(to url: String, prune: Bool) async throws -> [String] {
+        let lines = Locked<[String]>([])
+        let logger = logger
+        let migrator = try makeMigrator(url) { event in
+            logger.info("deploy: \(event)")
+            lines.withLock { $0.append("\(event)") }
+        }
+        let report = try await migrator.run(prune: prune)
+        return lines.withLock { $0 } + report.orphans.map { "left the files, removed by --prune: \($0)" } + ["\(report)"]
+    }
+
+    func makeMigrator(_ url: String, tell: @escaping DeployEventHandler = { _ in }) throws -> Migrator {
+        Migrator(
+            databaseURL: url, sqlDirectory: try sqlDirectory(), environment: configuration.environment, logger: logger,
+            tell: tell
+        )
+    }
+
+    /// The folder that holds install.sql: the one configured, ./sql, or the one beside an installed binary.
+    private func sqlDirectory() throws -> String {
+        let binary = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
+        let candidates = configuration.sqlDirectory.map { [$0] } ?? [
+            "sql", binary.appendingPathComponent("../share/levqor/sql").path,
+        ]
+        guard let found = candidates.first(where: { FileManager.default.fileExists(atPath: $0 + "/install.sql") }) else {
+            throw Refusal(
+                "no install.sql in \(candidates.joined(separator: " or ")): set LEVQOR_SQL_DIRECTORY to the folder sql of LevqorPG"
+            )
+        }
+        return found
+    }
+}

@@ -1,0 +1,69 @@
+-- Jobs are handed in.
+begin;
+select plan(24);
+
+create temp table k on commit drop as
+select test.make_key() as key, test.make_key(p_scopes => '{jobs:read}') as weak;
+grant select on k to public;
+delete from limits.bucket;
+create function pg_temp.post(p_body jsonb) returns test.answer language sql as $$
+    select c.* from test.call('POST', '/api/v1/intake', (select key from k), p_body) as c
+$$;
+
+create temp table r on commit drop as
+select * from pg_temp.post('{"workflow": "resize", "payload": {"a": 1}, "callback_url": "http://example.org/", "priority": "high"}');
+select is((select status from r), 202, 'a job is taken');
+select is((select body ->> 'status' from r), 'queued', 'it is queued');
+select is((select headers ->> 'Location' from r), (select '/api/v1/jobs/' || (body ->> 'job_id') from r), 'and where it can be seen');
+select is(
+    (select hints from r), (select array[E'jobs/' || test.key_account(key) || E'/resize\t1'] from k), 'waiting workers get a hint'
+);
+select results_eq(
+    $$select workflow, payload, callback_url, priority, status, attempt, max_attempts, account_id from jobs.job
+        where id = (select core.read_id('job', body ->> 'job_id') from r)$$,
+    $$select 'resize', '{"a": 1}'::jsonb, 'http://example.org/', 'high', 'queued', 0, 5, test.key_account(key) from k$$,
+    'it is stored as sent'
+);
+select is(p.status, 202, 'a short one is taken too')
+from pg_temp.post('{"workflow": "x", "payload": {}}') as p;
+select is(
+    (select count(*) from jobs.job where workflow = 'x' and priority = 'normal' and callback_url is null), 1::bigint,
+    'priority and callback may be left out'
+);
+select is(c.status, 403, 'a key without the scope can not')
+from test.call('POST', '/api/v1/intake', (select weak from k), '{"workflow": "x", "payload": {}}') as c;
+select is(c.status, 401, 'nor can nobody')
+from test.call('POST', '/api/v1/intake', null, '{"workflow": "x", "payload": {}}') as c;
+
+select is(p.status, v.status, v.why)
+from (values
+    ('{"workflow": "x", "payload": []}', 422, 'a payload is an object'),
+    ('{"workflow": "x"}', 422, 'a payload is needed'),
+    ('{"workflow": "", "payload": {}}', 422, 'a workflow has a name'),
+    ('{"workflow": "x", "payload": {}, "priority": "urgent"}', 422, 'a priority is known'),
+    ('{"workflow": "x", "payload": {}, "callback_url": "ftp://a/"}', 422, 'a callback is http'),
+    ('{"workflow": "x", "payload": {}, "extra": 1}', 422, 'nothing else is taken')
+) as v (body, status, why)
+cross join lateral pg_temp.post(v.body::jsonb) as p;
+select is(p.status, 202, 'a payload of 200 KiB is taken')
+from pg_temp.post(jsonb_build_object('workflow', 'x', 'payload', jsonb_build_object('a', repeat('x', 204800 - 9)))) as p;
+select is(p.status, 413, 'one byte more is not')
+from pg_temp.post(jsonb_build_object('workflow', 'x', 'payload', jsonb_build_object('a', repeat('x', 204800 - 8)))) as p;
+
+select core.set_test_clock('2030-01-01 12:00:00.1239+00');
+create temp table d on commit drop as
+select s.* from k, jobs.submit_job(test.key_account(key), 'later', '{}', p_run_at => '2030-01-02 00:00:00+00', p_max_attempts => 1) as s;
+select results_eq('select is_delayed, due_at, max_attempts from d', $$values (true, '2030-01-02 00:00:00+00'::timestamptz, 1)$$,
+    'a job may wait for its time');
+select is((select left(id::text, 15) from d), left(jobs.first_id_at('2030-01-01 12:00:00.123+00')::text, 14) || '7', 'its id tells when it was made');
+select ok((select id > jobs.first_id_at(created_at) and id < jobs.first_id_at(created_at + interval '1 ms') from d), 'and is in the range of its millisecond');
+select is(jobs.first_id_at('0001-01-01'), '00000000-0000-0000-0000-000000000000', 'no id is older than 1970');
+select is(jobs.first_id_at('infinity'), 'ffffffff-ffff-0000-0000-000000000000', 'nor younger than the last');
+select throws_ok(
+    format('select jobs.submit_job(%L, ''w'', ''[]'')', core.new_id()), 'LQ422', 'the payload must be a JSON object', 'psql gets the same refusal'
+);
+select is((select s.due_at from k, jobs.submit_job(test.key_account(key), 'past', '{}', p_run_at => '2020-01-01') as s), core.now(),
+    'a time in the past is now');
+
+select * from finish();
+rollback;
