@@ -45,7 +45,9 @@ declare
 begin
     for v_caller in select c.* from bench.caller as c loop
         update bench.caller as c
-        set job = core.show_id('job', (select j.id from jobs.submit_job(v_caller.account_id, 'bench', '{{"n": 1}}') as j))
+        set job = (
+            select core.show_id('job', j.id) from jobs.submit_job(v_caller.account_id, 'bench', '{{"n": 1}}') as j
+        )
         where c.n = v_caller.n;
     end loop;
 end;
@@ -258,7 +260,7 @@ def report(runs: dict[tuple[str, str], list[dict]], accounts: int) -> list[dict]
                 spread = (min(ratios), max(ratios))
                 add(f"{title}, ours to {name}", statistics.median(ratios), "ratio", spread, bar, failed)
     print(
-        f"\n{accounts} accounts, keys and addresses; {CLIENTS} HTTP clients, {PGBENCH_CLIENTS} of pgbench; durable commits"
+        f"\n{accounts} accounts, keys and addresses; {CLIENTS} HTTP clients, {PGBENCH_CLIENTS} pgbench; durable commits"
     )
     return figures
 

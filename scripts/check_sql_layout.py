@@ -47,10 +47,6 @@ def find_faults() -> list[str]:
         twin = tests / Path(name).relative_to("functions") if name.startswith("functions/") else None
         if twin and not twin.exists():
             faults.append(f"sql/{name} has no test {twin.relative_to(ROOT)}")
-    for path in sorted(tests.rglob("*/*.sql")):
-        name = path.relative_to(tests)
-        if name.parts[0] != "support" and f"functions/{name}" not in files:
-            faults.append(f"{path.relative_to(ROOT)} tests no file sql/functions/{name}")
     return faults
 
 

@@ -4,7 +4,7 @@
 # Words of the domains: the server carries messages and knows none of them.
 domain_words='stripe|slack|telegram|notion|invoice|referral|cohort|funnel|dunning|dsar|partner|marketplace|ledger|discount'
 # Folders of people and machines; written so that this line does not match itself.
-machine_paths='/wor[k]/|/roo[t]/|/hom[e]/[a-z]+/|/User[s]/[A-Za-z]+/|/tm[p]/(brief|pkg-|pg-)'
+machine_paths='/wor[k]/|/roo[t]/|/User[s]/[A-Za-z]+/|/tm[p]/(brief|pkg-|pg-)'
 
 prepare_lint() {
     need git shellcheck compose
@@ -62,17 +62,18 @@ lint_python() {
 }
 
 lint_compose() {
-    local compose=(docker-compose) settings
+    local compose=(docker-compose)
     docker compose version > /dev/null 2>&1 && compose=(docker compose)
-    settings=$(mktemp)
-    trap 'rm -f "$settings"' EXIT
+    # Not local: the trap looks at it when the function is over.
+    compose_settings=$(mktemp)
+    trap 'rm -f "$compose_settings"' EXIT
     # Without a password it must refuse, not fall back to one.
-    if env -u POSTGRES_PASSWORD -u LEVQOR_MASTER_KEY "${compose[@]}" --file docker-compose.yml --env-file "$settings" config --quiet 2> /dev/null; then
+    if env -u POSTGRES_PASSWORD -u LEVQOR_MASTER_KEY "${compose[@]}" --file docker-compose.yml --env-file "$compose_settings" config --quiet 2> /dev/null; then
         echo 'docker-compose.yml is accepted without POSTGRES_PASSWORD: there is a default password in it'
         return 1
     fi
-    printf 'POSTGRES_PASSWORD=%s\nLEVQOR_MASTER_KEY=%s\n' check "$(random_secret)" > "$settings"
-    "${compose[@]}" --file docker-compose.yml --env-file "$settings" config --quiet
+    printf 'POSTGRES_PASSWORD=%s\nLEVQOR_MASTER_KEY=%s\n' check "$(random_secret)" > "$compose_settings"
+    "${compose[@]}" --file docker-compose.yml --env-file "$compose_settings" config --quiet
 }
 
 lint_words() {

@@ -101,12 +101,10 @@ deploy_by_server() {
 make_template() {
     sql postgres "create database $template"
     deploy_by_server "$(url_for "$base_url" "$template")"
-    # Nothing may be connected to a database that is copied.
-    sql postgres "alter database $template with is_template true" > /dev/null
 }
 
 new_database() {
-    sql postgres "drop database if exists $1 with (force)"
+    PGOPTIONS='-c client_min_messages=warning' sql postgres "drop database if exists $1 with (force)"
     sql postgres "create database $1 ${2:+template $2}"
 }
 
@@ -120,10 +118,20 @@ prepare_pgtap() {
     done
 }
 
+# prove_with DATABASE: runs the files named on stdin. pg_prove takes an equals sign in a URL for its own, so the parts of
+# the URL go by the environment.
+prove_with() {
+    local url
+    url=$(url_for "$base_url" "$1")
+    PGHOST=$("${psql[@]}" -d "$url" -c '\echo :HOST') PGPORT=$("${psql[@]}" -d "$url" -c '\echo :PORT') \
+        PGUSER=$("${psql[@]}" -d "$url" -c '\echo :USER') \
+        xargs -0 pg_prove --psql-bin "${psql[0]}" --dbname "$1" --failures --comments
+}
+
 run_pgtap() {
     prepare_pgtap levqor_pgtap
     find Tests/sql -mindepth 2 -name '*.sql' -not -path '*/support/*' -print0 | sort -z \
-        | xargs -0 pg_prove --psql-bin "$(pg_bin)/psql" --dbname "$(url_for "$base_url" levqor_pgtap)" --quiet
+        | prove_with levqor_pgtap
 }
 
 run_conventions() {
@@ -132,7 +140,7 @@ run_conventions() {
         return 1
     fi
     prepare_pgtap levqor_conventions
-    pg_prove --psql-bin "$(pg_bin)/psql" --dbname "$(url_for "$base_url" levqor_conventions)" --quiet Tests/sql/conventions.sql
+    printf 'Tests/sql/conventions.sql\0' | prove_with levqor_conventions
 }
 
 # A database's definition and its seeded rows as text, without what differs from run to run.

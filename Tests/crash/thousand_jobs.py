@@ -255,9 +255,8 @@ def main() -> int:
         receiver.close()
     for fault in faults[:20]:
         print(f"  fault: {fault}")
-    print(
-        f"crash test: {'FAILED, ' + str(len(faults)) + ' faults' if faults else 'ok'} in {time.monotonic() - start:.0f} s"
-    )
+    outcome = f"FAILED, {len(faults)} faults" if faults else "ok"
+    print(f"crash test: {outcome} in {time.monotonic() - start:.0f} s")
     return 1 if faults else 0
 
 

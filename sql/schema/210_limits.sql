@@ -23,6 +23,8 @@ create table limits.policy (
     constraint policy_quota_is_positive_check check (quota between 1 and 1000000000),
     constraint policy_window_is_bounded_check check (window_seconds between 1 and 86400),
     constraint policy_burst_is_positive_check check (burst between 1 and 1000000000),
+    -- PostgreSQL counts time in microseconds: a finer emission interval would be zero.
+    constraint policy_rate_is_at_most_a_million_a_second_check check (quota <= window_seconds::bigint * 1000000),
     constraint policy_origin_is_known_check check (origin in ('file', 'local'))
 );
 comment on table limits.policy is

@@ -24,7 +24,6 @@ struct PruneTests {
     private func with(_ body: (DeployDatabase) async throws -> Void) async throws {
         try await DeployDatabase.with { database in
             try database.addFunctions(Self.path, Self.text)
-            // A place behind the rooms it uses.
             try await database.migrator().run()
             #expect(try await there(database) == "7")
             try await body(database)
@@ -71,7 +70,7 @@ struct PruneTests {
             // Another change in between must not forget it.
             try database.append(Self.path, "-- a comment more\n")
             let report = try await database.migrator().run()
-            #expect(report.orphans.contains("function core.extra(integer,text[])"))
+            #expect(report.orphans.contains("function core.extra(integer,pg_catalog.text[])"))
             let pruned = try await database.migrator().run(prune: true)
             #expect(pruned.pruned.count == 7)
             #expect(try await there(database) == "1")
@@ -105,7 +104,7 @@ struct PruneTests {
             try await database.execute("create view public.mine as select * from core.extra_view")
             try database.removeFunctions(Self.path)
             let report = try await database.migrator().run(prune: true)
-            #expect(report.orphans == ["view core.extra_view", "function core.extra(integer,text[])"])
+            #expect(report.orphans == ["view core.extra_view", "function core.extra(integer,pg_catalog.text[])"])
             try await database.execute("drop view public.mine")
             #expect(try await database.migrator().run(prune: true).pruned == report.orphans)
             #expect(try await there(database) == "0")

@@ -1,6 +1,6 @@
 -- What keeps strangers apart in one statement, rule by rule.
 begin;
-select plan(79);
+select plan(78);
 
 -- Doors that do what no door of the product may.
 set local role levqor_owner;

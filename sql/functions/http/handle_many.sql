@@ -121,47 +121,51 @@ create or replace function http.guard(
     p_contexts jsonb[]
 )
 returns http.call[]
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-    select array_agg(
-        row(
-            g.ordinal, r.id, coalesce(b.id, a.account_id), null, a.key_id, a.account_id, a.scopes,
-            case
-                when r.id is null then 'stale'
-                when r.mode = 'development' and e.environment <> 'development' then 'LQ404'
-                when r.access = 'public' then null
-                when k.ordinal is null or k.refusal is not null then 'LQ401'
-                when r.scopes <> '{}' and not r.scopes && k.scopes then 'LQ403'
-                when g.context ? 'account' and b.id is null then 'LQ404'
-                when coalesce(b.status, k.account_status) = 'suspended' and r.method <> 'GET'
-                    and not 'platform' = any (k.scopes) then 'LQ403'
-            end,
-            case
-                when r.access = 'public' then null
-                when k.ordinal is null then '{"detail": "Send an API key in the header X-Api-Key."}'::jsonb
-                when k.refusal is not null then jsonb_build_object('detail', 'This API key is ' || k.refusal || '.')
-                when r.scopes <> '{}' and not r.scopes && k.scopes then
-                    jsonb_build_object('detail', 'The key needs one of the scopes ' || array_to_string(r.scopes, ', ') || '.')
-                when g.context ? 'account' and b.id is null then '{"detail": "No such account."}'
-                when coalesce(b.status, k.account_status) = 'suspended' then
-                    '{"detail": "The account is suspended: it can read, and change nothing.", "code": "account-suspended"}'
-            end
-        )::http.call
-        order by g.ordinal
-    )
-    from unnest(p_routes, p_versions, p_contexts) with ordinality as g (route_id, version, context, ordinal)
-    cross join (select core.text_setting('core.environment') as environment) as e
-    left join http.route as r on r.id = g.route_id and r.version = g.version and r.is_enabled
-    left join keys.authenticate_many(p_keys) as k on k.ordinal = g.ordinal
-    -- A key that is refused stands for nobody, also where a public route would not have asked for one.
-    left join lateral (select k.account_id, k.key_id, k.scopes where k.refusal is null) as a on true
-    -- A platform key may act for any account; another key only for its own.
-    left join identity.account as b
-        on b.id = core.read_id('acct', g.context ->> 'account')
-        and ('platform' = any (a.scopes) or b.id = a.account_id)
+begin
+    return (
+        select array_agg(
+            row(
+                g.ordinal, r.id, coalesce(b.id, a.account_id), null, a.key_id, a.account_id, a.scopes,
+                case
+                    when r.id is null then 'stale'
+                    when r.mode = 'development' and e.environment <> 'development' then 'LQ404'
+                    when r.access = 'public' then null
+                    when k.ordinal is null or k.refusal is not null then 'LQ401'
+                    when r.scopes <> '{}' and not r.scopes && k.scopes then 'LQ403'
+                    when g.context ? 'account' and b.id is null then 'LQ404'
+                    when coalesce(b.status, k.account_status) = 'suspended' and r.method <> 'GET'
+                        and not 'platform' = any (k.scopes) then 'LQ403'
+                end,
+                case
+                    when r.access = 'public' then null
+                    when k.ordinal is null then '{"detail": "Send an API key in the header X-Api-Key."}'::jsonb
+                    when k.refusal is not null then jsonb_build_object('detail', 'This API key is ' || k.refusal || '.')
+                    when r.scopes <> '{}' and not r.scopes && k.scopes then
+                        jsonb_build_object('detail', 'The key needs one of the scopes ' || array_to_string(r.scopes, ', ') || '.')
+                    when g.context ? 'account' and b.id is null then '{"detail": "No such account."}'
+                    when coalesce(b.status, k.account_status) = 'suspended' then
+                        '{"detail": "The account is suspended: it can read, and change nothing.", "code": "account-suspended"}'
+                end
+            )::http.call
+            order by g.ordinal
+        )
+        from unnest(p_routes, p_versions, p_contexts) with ordinality as g (route_id, version, context, ordinal)
+        cross join (select core.text_setting('core.environment') as environment) as e
+        left join http.route as r on r.id = g.route_id and r.version = g.version and r.is_enabled
+        left join keys.authenticate_many(p_keys) as k on k.ordinal = g.ordinal
+        -- A key that is refused stands for nobody, also where a public route would not have asked for one.
+        left join lateral (select k.account_id, k.key_id, k.scopes where k.refusal is null) as a on true
+        -- A platform key may act for any account; another key only for its own.
+        left join identity.account as b
+            on b.id = core.read_id('acct', g.context ->> 'account')
+            and ('platform' = any (a.scopes) or b.id = a.account_id)
+    );
+end;
 $$;
 comment on function http.guard(integer[], integer[], text[], text[], jsonb[]) is
 $$Say who each call is and whether it may go on: stale route, no key, no scope, no account, suspended. Limits come after.$$;

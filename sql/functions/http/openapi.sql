@@ -35,7 +35,7 @@ as $$
         coalesce(nullif(split_part(c.text, E'\n', 1), ''), p_function),
         -- One line break is only the width of the file; an empty line is a paragraph.
         nullif(regexp_replace(
-            btrim(substring(c.text from strpos(c.text || E'\n', E'\n'))), E'([^\n])\n([^\n])', '\1 \2', 'g'
+            btrim(substring(c.text from strpos(c.text || E'\n', E'\n')), E' \n'), E'(?<!\n)\n(?!\n)', ' ', 'g'
         ), '')
     from (select btrim(coalesce(obj_description(to_regproc(p_function), 'pg_proc'), ''), E' \n') as text) as c
 $$;

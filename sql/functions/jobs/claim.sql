@@ -247,7 +247,8 @@ begin
     account_ids := '{}';
     ids := '{}';
     v_start := core.join_halves(
-        (select c.last_value from jobs.claim_cursor_high as c), (select c.last_value from jobs.claim_cursor_low as c)
+        coalesce(pg_sequence_last_value('jobs.claim_cursor_high'), 0),
+        coalesce(pg_sequence_last_value('jobs.claim_cursor_low'), 0)
     );
     v_at := v_start;
     -- First every account's turn: one job each, until there are enough, or the round is closed.
@@ -299,6 +300,8 @@ $$Lock up to p_limit claimable jobs of all accounts in turn, and remember whose 
 
 Looks at 1,000 accounts at most; the next call goes on behind them.$$;
 
+-- Plans are made once a connection and hold for all that it calls: to plan each claim anew costs twice what the claim does. One
+-- made while the table was still empty must be right when it is full, so only ordered index scans may be chosen.
 create or replace function jobs.claim_jobs(
     p_worker text,
     p_workflows text[] default null,
@@ -311,6 +314,10 @@ language plpgsql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
 as $$
 declare
     v_now timestamptz := core.now();

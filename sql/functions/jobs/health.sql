@@ -35,33 +35,42 @@ $$Count jobs in a status, but not beyond p_cap. Final ones: those that ended at 
 
 create or replace function jobs.find_oldest_due(p_accounts integer default 1000)
 returns timestamptz
-language plpgsql
+language sql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_account_id uuid := uuid '00000000-0000-0000-0000-000000000000';
-    v_oldest timestamptz;
-    v_due_at timestamptz;
-begin
-    for visit in 1 .. p_accounts loop
-        v_account_id := jobs.find_next_account(v_account_id, null);
-        exit when v_account_id is null;
-        select min(h.due_at) into v_due_at
-        from (values (1::smallint), (2::smallint), (3::smallint)) as r (priority_rank)
-        cross join lateral (
-            select j.due_at
+    -- From account to account by steps in the index, and to the head of each priority.
+    with recursive visited as (
+        select (
+            select j.account_id
             from jobs.job as j
             where j.status = 'queued' and not j.is_delayed
-                and j.account_id = v_account_id and j.priority_rank = r.priority_rank
-            order by j.due_at, j.id
+            order by j.account_id
             limit 1
-        ) as h;
-        v_oldest := least(v_oldest, v_due_at);
-    end loop;
-    return v_oldest;
-end;
+        ) as account_id, 1 as visit
+        union all
+        select (
+            select j.account_id
+            from jobs.job as j
+            where j.status = 'queued' and not j.is_delayed and j.account_id > v.account_id
+            order by j.account_id
+            limit 1
+        ), v.visit + 1
+        from visited as v
+        where v.account_id is not null and v.visit < p_accounts
+    )
+    select min(h.due_at)
+    from visited as v
+    cross join (values (1::smallint), (2::smallint), (3::smallint)) as r (priority_rank)
+    cross join lateral (
+        select j.due_at
+        from jobs.job as j
+        where j.status = 'queued' and not j.is_delayed
+            and j.account_id = v.account_id and j.priority_rank = r.priority_rank
+        order by j.due_at, j.id
+        limit 1
+    ) as h
 $$;
 comment on function jobs.find_oldest_due(integer) is
 $$Since when the oldest claimable job has been due, of the first p_accounts accounts that have any; null: none waits.$$;
@@ -72,6 +81,7 @@ language plpgsql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
     v_now timestamptz := core.now();

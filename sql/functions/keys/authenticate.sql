@@ -30,11 +30,13 @@ $$Read account and key id out of a key's text. Both are null when the text is ma
 
 create or replace function keys.authenticate_many(p_texts text[])
 returns table (ordinal integer, account_id uuid, key_id uuid, scopes text[], account_status text, refusal text)
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
+begin
+    return query
     -- The secret part decides through hashes with a fresh salt: how long a comparison takes tells nothing about the hash.
     with salt as (select uuid_send(gen_random_uuid()) as bytes)
     select
@@ -56,7 +58,8 @@ as $$
     cross join lateral keys.read_text(g.text) as t
     left join keys.api_key as k on k.account_id = t.account_id and k.id = t.id
     left join identity.account as a on a.id = k.account_id
-    where g.text is not null
+    where g.text is not null;
+end;
 $$;
 comment on function keys.authenticate_many(text[]) is
 $$Find whose keys these are, in one step. Null texts give no row.
@@ -66,11 +69,12 @@ refusal is null for a key that may be used; otherwise unknown, revoked, expired 
 -- Takes only rows nobody else holds: a key's last use may be told a minute late, and a call never waits for it.
 create or replace function keys.note_use(p_calls http.call[])
 returns void
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
+begin
     update keys.api_key as k
     set last_used_at = core.now()
     from (
@@ -81,7 +85,8 @@ as $$
         order by u.account_id, u.id
         for update skip locked
     ) as l
-    where k.account_id = l.account_id and k.id = l.id
+    where k.account_id = l.account_id and k.id = l.id;
+end;
 $$;
 comment on function keys.note_use(http.call[]) is
 $$Note when keys were used last, at most once a minute a key.$$;

@@ -25,39 +25,46 @@ $$Whose bucket a call falls into: * for all, the account, the key, or else the a
 
 create or replace function limits.demand(p_calls http.call[], p_addresses text[], p_contexts jsonb[])
 returns table (ordinal integer, policy_id integer, subject text)
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
+begin
+    return query
     select c.ordinal, p.id, limits.show_subject(p.scope, c.account_id, c.key_id, p_addresses[c.ordinal])
     from unnest(p_calls) as c
     inner join http.route as r on r.id = c.route_id
     inner join limits.policy as p on p.route_class = r.limit_class and p.is_enabled
-    where c.refusal is null and not coalesce((p_contexts[c.ordinal] ->> 'admitted')::boolean, false)
+    where c.refusal is null and not coalesce((p_contexts[c.ordinal] ->> 'admitted')::boolean, false);
+end;
 $$;
 comment on function limits.demand(http.call[], text[], jsonb[]) is
 $$Which buckets the calls of a batch would charge: one row a call and policy. Refused and already admitted calls charge none.$$;
 
 create or replace function limits.show_headers(p_policies jsonb)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-    select jsonb_build_object(
-        'RateLimit-Policy', string_agg(format('"%s";q=%s;w=%s', p.name, p.quota, p.window_seconds), ', ' order by p.name),
-        'RateLimit', string_agg(format('"%s";r=%s;t=%s', p.name, p.remaining, p.seconds), ', ' order by p.name),
-        'X-RateLimit-Limit', (array_agg(p.quota order by p.remaining, p.name))[1]::text,
-        'X-RateLimit-Remaining', min(p.remaining)::text,
-        'X-RateLimit-Reset', (array_agg(
-            (extract(epoch from core.real_now()) + p.seconds)::bigint order by p.remaining, p.name
-        ))[1]::text
-    )
-    from jsonb_to_recordset(p_policies) as p (
-        name text, quota integer, window_seconds integer, remaining bigint, seconds integer
-    )
+begin
+    return (
+        select jsonb_build_object(
+            'RateLimit-Policy', string_agg(format('"%s";q=%s;w=%s', p.name, p.quota, p.window_seconds), ', ' order by p.name),
+            'RateLimit', string_agg(format('"%s";r=%s;t=%s', p.name, p.remaining, p.seconds), ', ' order by p.name),
+            'X-RateLimit-Limit', (array_agg(p.quota order by p.remaining, p.name))[1]::text,
+            'X-RateLimit-Remaining', min(p.remaining)::text,
+            'X-RateLimit-Reset', (array_agg(
+                (extract(epoch from core.real_now()) + p.seconds)::bigint order by p.remaining, p.name
+            ))[1]::text
+        )
+        from jsonb_to_recordset(p_policies) as p (
+            name text, quota integer, window_seconds integer, remaining bigint, seconds integer
+        )
+    );
+end;
 $$;
 comment on function limits.show_headers(jsonb) is
 $$The RateLimit and RateLimit-Policy fields (IETF httpapi draft), and the older X-RateLimit-* of the tightest policy.$$;
@@ -125,19 +132,23 @@ $$Charge the batch's sums in one step: all or nothing. Null, and nothing charged
 
 create or replace function limits.show_state(p_policy limits.policy, p_full_at timestamptz)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-    select jsonb_build_object(
-        'name', p_policy.name, 'quota', p_policy.quota, 'window_seconds', p_policy.window_seconds,
-        'remaining', greatest(0, floor(
-            extract(epoch from p_policy.tolerance - greatest(p_full_at - core.real_now(), interval '0'))
-            / extract(epoch from p_policy.emission) + 0.000001
-        )),
-        'seconds', ceil(extract(epoch from greatest(p_full_at - core.real_now(), interval '0')))
-    )
+begin
+    return (
+        select jsonb_build_object(
+            'name', p_policy.name, 'quota', p_policy.quota, 'window_seconds', p_policy.window_seconds,
+            'remaining', greatest(0, floor(
+                extract(epoch from p_policy.tolerance - greatest(p_full_at - core.real_now(), interval '0'))
+                / extract(epoch from p_policy.emission) + 0.000001
+            )),
+            'seconds', ceil(extract(epoch from greatest(p_full_at - core.real_now(), interval '0')))
+        )
+    );
+end;
 $$;
 comment on function limits.show_state(limits.policy, timestamptz) is
 $$What a policy's bucket holds: calls that may come at once, and seconds until it is whole again.$$;

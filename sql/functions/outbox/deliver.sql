@@ -32,7 +32,8 @@ begin
     -- More is due than was looked at, and it may all be one account's. Look at the heads of some other accounts, and next time
     -- of the ones behind them.
     v_start := core.join_halves(
-        (select c.last_value from outbox.claim_cursor_high as c), (select c.last_value from outbox.claim_cursor_low as c)
+        coalesce(pg_sequence_last_value('outbox.claim_cursor_high'), 0),
+        coalesce(pg_sequence_last_value('outbox.claim_cursor_low'), 0)
     );
     for round in 1 .. 2 loop
         v_last := v_start;
@@ -64,6 +65,8 @@ $$Messages that a claim may take: the earliest due, and, while more is due than 
 
 May list a message twice. Bounded in cost, however much is due.$$;
 
+-- Plans are made once a connection, and one made while the table was still empty must be right when it is full: only index
+-- scans may be chosen.
 create or replace function outbox.claim_messages(
     p_worker text,
     p_limit integer default 32,
@@ -77,6 +80,10 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
 as $$
 declare
     v_now timestamptz;
@@ -86,18 +93,27 @@ begin
     perform core.enter_machinery();
     v_now := core.now();
 
-    -- Every account's first message comes before any account's second.
+    -- Every account's first message comes before any account's second. Some more than are wanted: others may hold some.
+    select array_agg(c.account_id), array_agg(c.id)
+    into v_accounts, v_ids
+    from (
+        select p.account_id, p.id
+        from (
+            select
+                d.account_id, d.id, d.wake_at, row_number() over (partition by d.account_id order by d.wake_at, d.id) as place
+            from (select distinct l.account_id, l.id, l.wake_at from outbox.list_due(p_limit) as l) as d
+        ) as p
+        order by p.place, p.wake_at, p.id
+        limit 4 * p_limit
+    ) as c;
     select array_agg(l.account_id), array_agg(l.id)
     into v_accounts, v_ids
     from (
         select m.account_id, m.id
-        from outbox.message as m
-        inner join (
-            select p.account_id, p.id, row_number() over (partition by p.account_id order by p.wake_at, p.id) as place
-            from (select distinct d.account_id, d.id, d.wake_at from outbox.list_due(p_limit) as d) as p
-        ) as c on c.account_id = m.account_id and c.id = m.id
+        from unnest(v_accounts, v_ids) with ordinality as c (account_id, id, place)
+        inner join outbox.message as m on m.account_id = c.account_id and m.id = c.id
         where m.state in ('pending', 'sending') and m.wake_at <= v_now
-        order by c.place, m.wake_at, m.id
+        order by c.place
         limit p_limit
         for update of m skip locked
     ) as l;

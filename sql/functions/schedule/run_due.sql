@@ -129,7 +129,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform core.enter_machinery();
-    return (select greatest(min(d.due_at), core.now()) from schedule.list_due() as d);
+    return (select case when count(*) > 0 then greatest(min(d.due_at), core.now()) end from schedule.list_due() as d);
 end;
 $$;
 comment on function schedule.next_due() is
