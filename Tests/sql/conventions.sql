@@ -21,8 +21,6 @@ insert into entry_point (identity) values
 ('core.deployment_state()'),
 ('http.handle_many(text[],integer[],integer[],text[],text[],text[],text[],text[],jsonb[])'),
 ('http.load_routes()'),
-('jobs.next_due()'),
-('jobs.tend_queue(integer)'),
 ('ops.note_server_alive(text)'),
 ('ops.note_server_start(text,text,text)'),
 ('ops.prometheus()'),

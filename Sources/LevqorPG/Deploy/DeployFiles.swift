@@ -50,7 +50,8 @@ struct DeployFiles: Sendable {
         let named = Set(ordered.map(\.path))
         for path in try list("functions", in: folder) + list("schema", in: folder) where !named.contains(path) {
             throw DeployError(
-                .files, "no line of install.sql loads this file", advice: "Add `\\ir \(path)` at its place there.", file: path
+                .files, "no line of install.sql loads this file", advice: "Add `\\ir \(path)` at its place there.",
+                file: path
             )
         }
         let migrations = try list(MigrationFile.folder, in: folder).map { path in

@@ -17,6 +17,7 @@ extension DeployReport: CustomStringConvertible {
     public var description: String {
         guard changedSomething else { return "Nothing to do: the database is as the files are." }
         if isFresh { return "Installed everything (\(replayed.count) function files)." }
-        return "\(migrations.count) migrations, \(replayed.count) function files replayed, \(pruned.count) objects removed."
+        return
+            "\(migrations.count) migrations, \(replayed.count) function files replayed, \(pruned.count) objects removed."
     }
 }

@@ -51,23 +51,41 @@ extension DeploySession {
     }
 
     private func locked(_ step: String, _ failure: StatementFailure, _ attempts: Int) async throws -> DeployError {
-        let oldest = try await connection.query(
-            """
-            select string_agg(format('process %s (%s), since %s', a.pid, coalesce(nullif(a.application_name, ''), 'unnamed'),
-                a.xact_start::timestamptz(0)), '; ' order by a.xact_start)
-            from (
-                select s.* from pg_catalog.pg_stat_activity as s
-                where s.datname = current_database() and s.xact_start is not null and s.pid <> pg_catalog.pg_backend_pid()
-                order by s.xact_start
-                limit 3
-            ) as a
-            """
-        ).first?.string(0)
+        let holders = try await lockHolders()
         var error = failure.deployError(
             .locked, "\(failure.error.message), \(attempts) times over",
             advice: "Run it again when the long transactions are over; what is done stays done."
         )
-        error.detail = oldest.map { "Oldest open transactions: \($0)." } ?? error.detail
+        error.detail = holders.map { "Sessions with locks on tables of ours: \($0)." } ?? error.detail
         return error
+    }
+
+    /// Who holds locks on the product's tables, oldest transaction first. Locks can be seen by everybody; what else is
+    /// known of a session only by those who may see it, so the login asks and not the owner.
+    private func lockHolders() async throws -> String? {
+        try await connection.script("reset role")
+        let holders = try await connection.query(
+            """
+            select string_agg(
+                format('process %s', a.pid) || coalesce(' (' || nullif(a.application_name, '') || ')', '')
+                    || coalesce(' since ' || a.xact_start::timestamptz(0), ''),
+                ', ' order by a.xact_start
+            )
+            from (
+                select l.pid, s.application_name, s.xact_start
+                from pg_catalog.pg_locks as l
+                join pg_catalog.pg_class as c on c.oid = l.relation
+                left join pg_catalog.pg_stat_activity as s on s.pid = l.pid
+                where l.granted and l.pid <> pg_catalog.pg_backend_pid()
+                    and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = current_database())
+                    and c.relowner = (select r.oid from pg_catalog.pg_roles as r where r.rolname = 'levqor_owner')
+                group by l.pid, s.application_name, s.xact_start
+                order by s.xact_start
+                limit 5
+            ) as a
+            """
+        )
+        try await becomeOwner()
+        return holders.first?.string(0)
     }
 }

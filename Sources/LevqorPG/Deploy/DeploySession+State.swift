@@ -4,7 +4,8 @@ extension DeploySession {
         guard try await connection.query("select from pg_catalog.pg_namespace where nspname = 'core'").count == 1 else {
             return .absent
         }
-        guard try await connection.query("select to_regclass('core.migration') is not null").first?.bool(0) == true else {
+        guard try await connection.query("select to_regclass('core.migration') is not null").first?.bool(0) == true
+        else {
             throw DeployError(
                 .mismatch, "the database has a schema core that is not LevqorPG's",
                 advice: "Give LevqorPG a database of its own: create database levqor;"

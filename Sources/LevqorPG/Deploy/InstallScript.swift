@@ -17,7 +17,9 @@ struct InstallScript: Sendable, Equatable {
     let includes: [Include]
 
     init(_ text: String) throws {
-        let silent: Set<Substring> = ["\\o", "\\set", "\\unset", "\\pset", "\\echo", "\\qecho", "\\timing", "\\encoding"]
+        let silent: Set<Substring> = [
+            "\\o", "\\set", "\\unset", "\\pset", "\\echo", "\\qecho", "\\timing", "\\encoding",
+        ]
         var preamble: [Substring] = []
         var includes: [Include] = []
         var seen: Set<String> = []
@@ -27,7 +29,8 @@ struct InstallScript: Sendable, Equatable {
             guard let first = words.first, !first.hasPrefix("--") else { continue }
             guard first.hasPrefix("\\") else {
                 guard includes.isEmpty else {
-                    throw Self.refusal("a statement stands after the first \\ir", line, "Put it into a file of its own.")
+                    throw Self.refusal(
+                        "a statement stands after the first \\ir", line, "Put it into a file of its own.")
                 }
                 preamble.append(raw)
                 continue
@@ -52,7 +55,8 @@ struct InstallScript: Sendable, Equatable {
         let isPlain = parts.allSatisfy { !$0.isEmpty && !$0.hasPrefix(".") }
         guard path.hasSuffix(".sql"), isPlain, parts.count >= 2, parts[0] == "schema" || parts[0] == "functions" else {
             throw refusal(
-                "\(path) is no file under schema/ or functions/", line, "Name a file as schema/NNN_x.sql or functions/x/y.sql."
+                "\(path) is no file under schema/ or functions/", line,
+                "Name a file as schema/NNN_x.sql or functions/x/y.sql."
             )
         }
     }

@@ -105,7 +105,9 @@ extension Migrator {
             for orphan in left {
                 do {
                     try await session.becomeOwner()
-                    try await session.givingWay(orphan.identity, attempts: timing.functionAttempts, timing.backoff, tell) {
+                    try await session.givingWay(
+                        orphan.identity, attempts: timing.functionAttempts, timing.backoff, tell
+                    ) {
                         try await session.transaction {
                             try await session.boundLocks(timing.functionLock)
                             try await session.remove(orphan)

@@ -116,10 +116,14 @@ public struct Migrator: Sendable {
 
     /// Runs one unit of work. When it fails without a place in the file, it runs once more by single statements: it fails
     /// again, and tells where.
-    func locating(_ step: String, _ session: DeploySession, _ body: (_ byStatement: Bool) async throws -> Void) async throws {
+    func locating(
+        _ step: String, _ session: DeploySession, _ body: (_ byStatement: Bool) async throws -> Void
+    ) async throws {
         do {
             try await body(false)
-        } catch let failure as StatementFailure where failure.line == nil && !failure.gaveWay && !failure.isConcurrentRole {
+        } catch let failure as StatementFailure
+            where failure.line == nil && !failure.gaveWay && !failure.isConcurrentRole
+        {
             guard await session.connection.isUsable else { throw failure }
             await tell(.locating(failure.path))
             try await body(true)

@@ -16,7 +16,9 @@ struct CheckerTests {
         url: String? = nil,
         _ variables: [String: String] = [:]
     ) async -> [CheckFinding] {
-        let ports = ["LEVQOR_PORT": "0", "LEVQOR_ADMIN_PORT": "0", "LEVQOR_MASTER_KEY": String(repeating: "ab", count: 32)]
+        let ports = [
+            "LEVQOR_PORT": "0", "LEVQOR_ADMIN_PORT": "0", "LEVQOR_MASTER_KEY": String(repeating: "ab", count: 32),
+        ]
         return await Checker(
             variables: ports.merging(variables) { $1 },
             databaseURL: url ?? database.url,
@@ -82,7 +84,24 @@ struct CheckerTests {
     }
 
     @Test func `sees that a port is taken`() throws {
+        let port = try Self.withListener { port in
+            #expect(PortProbe.look(host: "127.0.0.1", port: port) == .taken)
+            return port
+        }
+        #expect(PortProbe.look(host: "127.0.0.1", port: port) == .free)
+        guard case .refused = PortProbe.look(host: "no such host", port: port) else {
+            Issue.record("it should be refused")
+            return
+        }
+    }
+
+    /// Listens on a free port for as long as `body` runs.
+    private static func withListener<R>(_ body: (Int) throws -> R) throws -> R {
+        #if canImport(Glibc)
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        #else
+        let descriptor = socket(AF_INET, SOCK_STREAM, 0)
+        #endif
         defer { close(descriptor) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -94,13 +113,6 @@ struct CheckerTests {
                 try #require(getsockname(descriptor, raw, &length) == 0)
             }
         }
-        let port = Int(UInt16(bigEndian: address.sin_port))
-        #expect(PortProbe.look(host: "127.0.0.1", port: port) == .taken)
-        close(descriptor)
-        #expect(PortProbe.look(host: "127.0.0.1", port: port) == .free)
-        guard case .refused = PortProbe.look(host: "no such host", port: port) else {
-            Issue.record("it should be refused")
-            return
-        }
+        return try body(Int(UInt16(bigEndian: address.sin_port)))
     }
 }

@@ -173,7 +173,8 @@ struct DeployDatabase: Sendable {
 
     /// Installs with psql alone, as the comment in install.sql says.
     func installWithPsql() throws {
-        _ = try Self.program("psql", ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-1", "-d", url, "-f", "\(sql)/install.sql"])
+        _ = try Self.program(
+            "psql", ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-1", "-d", url, "-f", "\(sql)/install.sql"])
     }
 
     static func program(_ name: String, _ arguments: [String]) throws -> String {

@@ -5,7 +5,8 @@ import Testing
 
 @Suite("A server that starts", .enabled(if: DeployDatabase.serverURL != nil))
 struct DeploymentTests {
-    private func verify(_ database: DeployDatabase, role: String? = "levqor_server") async throws -> Deployment.Verdict {
+    private func verify(_ database: DeployDatabase, role: String? = "levqor_server") async throws -> Deployment.Verdict
+    {
         let connection = try await database.connect(role.map { ["role": $0] } ?? [:])
         do {
             let verdict = try await Deployment.verify(connection, files: DeployFiles.read(database.sql))

@@ -19,7 +19,8 @@ struct MigrationTests {
             #expect(report.replayed.isEmpty)
             let again = try await database.migrator().run()
             #expect(!again.changedSomething)
-            let column = "select count(*) from pg_attribute where attrelid = 'core.setting'::regclass and attname = 'note'"
+            let column =
+                "select count(*) from pg_attribute where attrelid = 'core.setting'::regclass and attname = 'note'"
             #expect(try await database.ask(column) == "1")
         }
     }
@@ -84,8 +85,10 @@ struct MigrationTests {
     @Test func `without a transaction is finished after an interruption, broken index and all`() async throws {
         try await DeployDatabase.with { database in
             try await database.migrator().run()
-            try await database.execute("create table public.item (kind text); insert into public.item values ('a'), ('a')")
-            try await database.execute("alter table public.item owner to levqor_owner; grant create on schema public to levqor_owner")
+            try await database.execute(
+                "create table public.item (kind text); insert into public.item values ('a'), ('a')")
+            try await database.execute(
+                "alter table public.item owner to levqor_owner; grant create on schema public to levqor_owner")
             let number = try database.nextMigration()
             try database.write(
                 "migrations/\(number)_index_items.sql",
@@ -119,7 +122,8 @@ struct MigrationTests {
             #expect(refusal?.code == .ahead)
             #expect(refusal?.advice.contains("newer server") == true)
             let newer = DeployRelease(version: "9.0.0", breakingLevel: older.breakingLevel + 1)
-            #expect(try await Deployment.verify(server, files: DeployFiles.read(database.sql), release: newer) == .current)
+            #expect(
+                try await Deployment.verify(server, files: DeployFiles.read(database.sql), release: newer) == .current)
             await server.close()
 
             try FileManager.default.removeItem(atPath: "\(database.sql)/\(path)")

@@ -55,7 +55,8 @@ struct PruneTests {
             #expect(pruned.pruned.count == 7)
             #expect(pruned.orphans.isEmpty)
             #expect(try await there(database) == "0")
-            #expect(try await database.ask("select count(*) from core.deployed_file where path = '\(Self.path)'") == "0")
+            #expect(
+                try await database.ask("select count(*) from core.deployed_file where path = '\(Self.path)'") == "0")
             #expect(try await !database.migrator().run(prune: true).changedSomething)
         }
     }

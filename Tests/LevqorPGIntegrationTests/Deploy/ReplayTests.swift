@@ -17,7 +17,8 @@ struct ReplayTests {
             let log = EventLog { event in
                 guard case .lockedOut(_, let attempt) = event else { return false }
                 // The traffic goes on beside the attempts.
-                try await other.query("update core.setting set description = description where name <> 'core.environment'")
+                try await other.query(
+                    "update core.setting set description = description where name <> 'core.environment'")
                 guard attempt >= 3 else { return false }
                 try await writer.query("commit")
                 return true
@@ -82,7 +83,8 @@ struct ReplayTests {
     @Test func `of a file with a mistake tells the line of the mistake`() async throws {
         try await DeployDatabase.with { database in
             try await database.migrator().run()
-            try database.addFunctions("functions/core/extra.sql", "-- A comment\nselect 1;\n\nselect core.nothing_like_it();\n")
+            try database.addFunctions(
+                "functions/core/extra.sql", "-- A comment\nselect 1;\n\nselect core.nothing_like_it();\n")
             let error = await #expect(throws: DeployError.self) { try await database.migrator().run() }
             #expect(error?.line == 4)
             #expect(error?.statement == "select core.nothing_like_it()")

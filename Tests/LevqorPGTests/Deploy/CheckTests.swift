@@ -58,7 +58,8 @@ struct CheckTests {
         #expect(only(.warning, "max_connections") { $0.usedConnections = 90 })
         #expect(only(.error, "NTP") { $0.clockOffset = 5 })
         #expect(only(.error, "NTP") { $0.clockOffset = -90 })
-        #expect(findings { $0.clockOffset = -90 }[0].sentence == "The database's clock is 90.0 s behind this machine's.")
+        #expect(
+            findings { $0.clockOffset = -90 }[0].sentence == "The database's clock is 90.0 s behind this machine's.")
     }
 
     @Test func `lets the server's own database have a superuser`() {

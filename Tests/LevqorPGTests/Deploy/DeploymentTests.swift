@@ -66,7 +66,8 @@ struct SQLFileTests {
     @Test func `are SHA-256 in hex`() {
         // FIPS 180-2, appendix B.1.
         #expect(
-            SQLFile(path: "a", text: "abc").checksum == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+            SQLFile(path: "a", text: "abc").checksum
+                == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         )
     }
 
@@ -74,7 +75,9 @@ struct SQLFileTests {
         let one = SQLFile(path: "a", text: "1")
         let two = SQLFile(path: "b", text: "2")
         #expect(SQLFile.digest([one, two]) == SQLFile.digest([two, one]))
-        #expect(SQLFile.digest([one, two]) != SQLFile.digest([SQLFile(path: "a", text: "2"), SQLFile(path: "b", text: "1")]))
+        #expect(
+            SQLFile.digest([one, two])
+                != SQLFile.digest([SQLFile(path: "a", text: "2"), SQLFile(path: "b", text: "1")]))
         #expect(SQLFile.digest([one]) != SQLFile.digest([SQLFile(path: "c", text: "1")]))
     }
 

@@ -36,7 +36,8 @@ struct MigrationFileTests {
     }
 
     @Test(arguments: [
-        ([1, 3], "number 2 is missing"), ([2], "number 1 is missing"), ([1, 1], "taken by"), ([1, 2, 2, 3], "taken by"),
+        ([1, 3], "number 2 is missing"), ([2], "number 1 is missing"), ([1, 1], "taken by"),
+        ([1, 2, 2, 3], "taken by"),
     ])
     func `numbers have no gap and no double`(_ numbers: [Int], _ reason: String) {
         let error = #expect(throws: DeployError.self) { try Sample.files(migrations: numbers) }

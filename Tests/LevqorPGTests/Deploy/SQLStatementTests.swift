@@ -21,9 +21,12 @@ struct SQLStatementTests {
         ("select $1; x", ["select $1", "x"]),
         ("a -- b; c\n; d", ["a -- b; c\n", "d"]),
         ("a /* ; /* ; */ ; */ b; c", ["a /* ; /* ; */ ; */ b", "c"]),
-        ("create function f() begin atomic select case when a then b end; select 2; end; x", [
-            "create function f() begin atomic select case when a then b end; select 2; end", "x",
-        ]),
+        (
+            "create function f() begin atomic select case when a then b end; select 2; end; x",
+            [
+                "create function f() begin atomic select case when a then b end; select 2; end", "x",
+            ]
+        ),
         ("select 'never closed; x", ["select 'never closed; x"]),
         ("select $$never closed; x", ["select $$never closed; x"]),
     ])
@@ -41,19 +44,24 @@ struct SQLStatementTests {
     }
 
     @Test(arguments: [
-        "begin", "COMMIT and chain", "rollback", "end", "abort", "start  transaction", "-- a\nbegin\n--b", "prepare transaction 'x'",
+        "begin", "COMMIT and chain", "rollback", "end", "abort", "start  transaction", "-- a\nbegin\n--b",
+        "prepare transaction 'x'",
     ])
     func `may not control the transaction`(_ text: String) throws {
         #expect(try #require(SQLStatement.split(text).first).controlsTransaction)
     }
 
-    @Test(arguments: ["do $$ begin commit; end $$", "prepare x as select 1", "set local lock_timeout = 0", "savepoint begin"])
+    @Test(arguments: [
+        "do $$ begin commit; end $$", "prepare x as select 1", "set local lock_timeout = 0", "savepoint begin",
+    ])
     func `may do anything else`(_ text: String) throws {
         #expect(try #require(SQLStatement.split(text).first).controlsTransaction == false)
     }
 
     @Test func `that build an index are read`() throws {
-        func read(_ text: String) throws -> ConcurrentIndex? { ConcurrentIndex(try #require(SQLStatement.split(text).first)) }
+        func read(_ text: String) throws -> ConcurrentIndex? {
+            ConcurrentIndex(try #require(SQLStatement.split(text).first))
+        }
         let index = try #require(try read("create unique index concurrently\nif not exists x_key on only a.x(b)"))
         #expect(index.isRepeatable)
         #expect(index.name == "x_key")

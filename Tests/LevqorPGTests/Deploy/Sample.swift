@@ -32,7 +32,8 @@ enum Sample {
             state.existing.insert(identity)
         }
         state.deployment = .init(
-            version: "0.1.0", breakingLevel: files.breakingLevel, digests: [files.digest], schemaDigest: files.schemaDigest
+            version: "0.1.0", breakingLevel: files.breakingLevel, digests: [files.digest],
+            schemaDigest: files.schemaDigest
         )
         return state
     }

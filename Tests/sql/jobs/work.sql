@@ -73,7 +73,7 @@ select is(w.status, 200, 'a lease that ran out and passed to nobody still holds'
 from slow, pg_temp.work('complete', slow.job) as w;
 create temp table rescued on commit drop as select c as job from pg_temp.claim() as c;
 select core.set_test_clock(core.now() + interval '1 hour');
-select jobs.tend_queue();
+select test.tend_queue();
 select is(w.status || ' ' || (w.body ->> 'detail'), '409 The lease has passed to another worker. The job is queued.', 'once it is rescued it does not')
 from rescued, pg_temp.work('complete', rescued.job) as w;
 

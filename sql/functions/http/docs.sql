@@ -484,7 +484,6 @@ $$This reference as a page$$;
 select http.register_route('GET', '/public/openapi.json', 'api.show_openapi', p_domain => 'http', p_access => 'public',
     p_responses => '{"200": {"description": "The document", "schema": {"type": "object"},
         "headers": {"ETag": {"description": "Changes when the document does", "schema": {"type": "string"}},
-            "Cache-Control": {"description": "How long it may be kept", "schema": {"type": "string"}}}},
-        "304": {"description": "Not changed since the ETag in If-None-Match"}}');
+            "Cache-Control": {"description": "How long it may be kept", "schema": {"type": "string"}}}}}');
 select http.register_route('GET', '/docs', 'api.show_docs', p_domain => 'http', p_access => 'public',
     p_responses => '{"200": {"description": "The page", "content_type": "text/html; charset=utf-8"}}');

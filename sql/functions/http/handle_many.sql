@@ -117,7 +117,6 @@ create or replace function http.guard(
     p_routes integer[],
     p_versions integer[],
     p_keys text[],
-    p_addresses text[],
     p_contexts jsonb[]
 )
 returns http.call[]
@@ -167,7 +166,7 @@ begin
     );
 end;
 $$;
-comment on function http.guard(integer[], integer[], text[], text[], jsonb[]) is
+comment on function http.guard(integer[], integer[], text[], jsonb[]) is
 $$Say who each call is and whether it may go on: stale route, no key, no scope, no account, suspended. Limits come after.$$;
 
 create or replace function http.handle_many(
@@ -208,7 +207,7 @@ declare
     v_context text;
 begin
     perform core.enter_machinery();
-    v_calls := http.guard(p_routes, p_versions, p_keys, p_addresses, p_contexts);
+    v_calls := http.guard(p_routes, p_versions, p_keys, p_contexts);
     v_limits := limits.admit_many(v_calls, p_addresses, p_contexts);
     perform keys.note_use(v_calls);
 

@@ -233,7 +233,7 @@ as $$
                 "description": "Answered by the server itself, without a database.", "security": [], "responses": {
                     "200": {"description": "Alive", "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
                         "content": {"application/json": {"schema": {"type": "object", "required": ["ok"],
-                            "properties": {"ok": {"type": "boolean"}}}}}}}}},
+                            "properties": {"ok": {"type": "boolean"}, "ts": {"type": "integer", "description": "Unix time"}}}}}}}}},
             "/ready": {"get": {"operationId": "ready", "tags": ["ops"], "summary": "Can the server work?",
                 "description": "Whether database, deployed version and reactor are well, with reasons where not.",
                 "security": [], "responses": {
@@ -272,13 +272,9 @@ as $$
                     'content', '{"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}'::jsonb
                 ))
                 from (
-                    select e.status, min(e.title) as title
+                    select e.status, e.title
                     from core.error_code as e
-                    where e.sqlstate like 'LQ%'
-                    group by e.status
-                    union
-                    select 415, 'The body is not JSON'
-                    where not exists (select from core.error_code as o where o.status = 415)
+                    where e.sqlstate = 'LQ' || e.status
                 ) as p
             )
         )
@@ -303,4 +299,5 @@ select http.register_schema('Problem', '{"type": "object", "required": ["type", 
         "retry_after": {"type": "integer", "description": "seconds"}}}');
 select http.register_schema('Readiness', '{"type": "object", "required": ["ready"], "properties": {
     "ready": {"type": "boolean"},
-    "reasons": {"type": "array", "items": {"type": "string"}, "description": "why not; empty when ready"}}}');
+    "reasons": {"type": "array", "items": {"type": "string"}, "description": "why not; empty when ready"},
+    "database": {"type": ["object", "null"], "description": "what the database knows: deployed version, reactor, clock"}}}');

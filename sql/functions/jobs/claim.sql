@@ -368,54 +368,6 @@ send a heartbeat, before they are over. p_account_id: whose jobs; null for all t
 Within an account high priority comes first, then age. Jobs of workers that were lost and delayed jobs that are due count.
 Nobody else gets the same job while the lease lasts; lease_token proves it.$$;
 
-create or replace function jobs.tend_queue(p_limit integer default 1000)
-returns text[]
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform core.enter_machinery();
-    perform jobs.rescue_expired(p_limit), jobs.let_in_delayed(p_limit);
-    return core.take_hints();
-end;
-$$;
-comment on function jobs.tend_queue(integer) is
-$$Rescue jobs of lost workers and let in delayed ones, and give the hints for waiting workers. For the clock, every few seconds.$$;
-grant execute on function jobs.tend_queue(integer) to levqor_server;
-
-create or replace function jobs.next_due()
-returns timestamptz
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform core.enter_machinery();
-    return least(
-        (
-            select j.due_at
-            from jobs.job as j
-            where j.status = 'queued' and j.is_delayed
-            order by j.due_at
-            limit 1
-        ),
-        (
-            select j.leased_until
-            from jobs.job as j
-            where j.status = 'running'
-            order by j.leased_until
-            limit 1
-        )
-    );
-end;
-$$;
-comment on function jobs.next_due() is
-$$When jobs.tend_queue will find something: the earliest delayed job or end of a lease. Null: nothing waits for the clock.$$;
-grant execute on function jobs.next_due() to levqor_server;
-
 create or replace function api.claim_jobs(
     p_worker text,
     p_workflows text[] default null,

@@ -218,6 +218,13 @@ select
 from jobs.job as j
 group by j.account_id, j.workflow;
 comment on view jobs.overview is 'Jobs by account and workflow: how many in each status, and how long the oldest waits. Reads the whole table.';
+comment on column jobs.overview.account_id is 'the account';
+comment on column jobs.overview.workflow is 'the workflow';
+comment on column jobs.overview.queued is 'waiting, delayed ones among them';
+comment on column jobs.overview.running is 'with a worker';
+comment on column jobs.overview.succeeded is 'ended well';
+comment on column jobs.overview.failed is 'ended badly, after their last attempt';
+comment on column jobs.overview.canceled is 'canceled';
 comment on column jobs.overview.delayed is 'queued ones that are due later';
 comment on column jobs.overview.oldest_queued_at is 'since when the oldest claimable job has been due';
 comment on column jobs.overview.oldest_queued_age is 'how long the oldest claimable job has waited';

@@ -169,6 +169,12 @@ select
 from outbox.message as m
 group by m.account_id, m.event_type;
 comment on view outbox.overview is 'Messages by account and event type: how many in each state, and when the next one is due. Reads the whole table.';
+comment on column outbox.overview.account_id is 'the account';
+comment on column outbox.overview.event_type is 'what the messages tell';
+comment on column outbox.overview.pending is 'waiting for their time';
+comment on column outbox.overview.sending is 'on their way';
+comment on column outbox.overview.done is 'delivered';
+comment on column outbox.overview.dead is 'given up';
 comment on column outbox.overview.next_wake_at is 'earliest time at which one is due, or its lease lapses';
 comment on column outbox.overview.late_reports is 'reports that came after their lease had passed on';
 grant select on outbox.overview to levqor_dba;
