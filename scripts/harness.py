@@ -169,16 +169,18 @@ class Server:
     def postmaster(self) -> int:
         return int((self.directory / "pg" / "postmaster.pid").read_text().split("\n", 1)[0])
 
-    def stop(self):
+    def stop(self, seconds: float = 30) -> bool:
+        """Asks it to end, as an operator does; gives whether it did so in time and in good order."""
         if self.process is None:
-            return
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                self.kill()
+            return True
+        self.process.terminate()
+        try:
+            is_good = self.process.wait(timeout=seconds) == 0
+        except subprocess.TimeoutExpired:
+            self.kill()
+            is_good = False
         self.process = None
+        return is_good
 
     def clean_up(self):
         """Ends the server and its PostgreSQL and removes both."""

@@ -57,6 +57,14 @@ def run_checks(context: Context, names: list[str]) -> int:
     return failed
 
 
+def run_shutdown(server: Server) -> int:
+    """SIGTERM drains and ends the server within 20 seconds, with exit status 0."""
+    start = time.monotonic()
+    is_good = server.stop(seconds=21)
+    print(f"  {'ok   ' if is_good else 'FAIL '} shutdown: on SIGTERM ({time.monotonic() - start:.1f} s)", flush=True)
+    return 0 if is_good else 1
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--server", required=True)
@@ -76,7 +84,8 @@ def main() -> int:
             server.start()
             server.sql(RAISE_LIMITS)
             context = Context(server, receiver, server.make_operator_key(), arguments.promtool)
-            return 1 if run_checks(context, arguments.checks) else 0
+            failed = run_checks(context, arguments.checks)
+            return 1 if failed + run_shutdown(server) else 0
     except HarnessError as error:
         print(f"  FAIL  {error}")
         return 1

@@ -14,6 +14,8 @@ struct Gateway: Sendable {
     /// A parked call looks for itself this often, hint or no hint.
     static let pollInterval = Duration.seconds(10)
     private static let mostTries = 3
+    /// The longest that a call may stay parked, whatever it asks for.
+    private static let longestWait = 3600.0
 
     /// What became of a call.
     enum Outcome: Sendable {
@@ -35,6 +37,7 @@ struct Gateway: Sendable {
         var isAlone = call.route.lane == .alone
         var tries = (stale: 0, again: 0, lost: 0)
         var until: ContinuousClock.Instant?
+        var isOver = false
 
         while true {
             let reply: GatewayReply
@@ -78,30 +81,41 @@ struct Gateway: Sendable {
                 }
                 call.isAdmitted = true
             case .wait(let topics, let untilText, let seconds):
-                let end = until ?? .now + .seconds(seconds)
+                let end = until ?? .now + .seconds(seconds.isFinite ? min(max(seconds, 0), Self.longestWait) : 0)
                 until = end
                 call.isAdmitted = true
-                call.waitUntil = untilText
+                // The end that it asked for first: it has to answer from then on.
+                call.waitUntil = call.waitUntil ?? untilText
+                // Whatever it met before it waited is over.
+                isAlone = call.route.lane == .alone
+                tries = (0, 0, 0)
                 let left = end - .now
                 if left > .zero {
-                    let poll = Self.pollInterval * Double.random(in: 0.8...1.2)
-                    metrics.noteParked(1)
-                    let wake = await hints.wait(for: topics, atMost: min(left, poll))
-                    metrics.noteParked(-1)
-                    switch wake {
-                    case .shutdown: return .stopping
-                    case .cancelled: return .gone
-                    case .hint, .time: break
-                    }
+                    if let outcome = await park(topics, atMost: left) { return outcome }
+                } else if isOver {
+                    return .failure(.unavailable("the function waits beyond its own end"))
+                } else {
+                    isOver = true
                 }
             }
         }
     }
-}
 
-extension PostgresError {
-    /// A lock, deadlock or serialization failure that hit the whole statement: worth another try.
-    var isWorthRepeating: Bool {
-        code == .server && ["40001", "40P01", "55P03"].contains(sqlstate)
+    /// Parks a call until it is worth asking again; gives its outcome when it is not to be asked again.
+    private func park(_ topics: [String], atMost left: Duration) async -> Outcome? {
+        let poll = Self.pollInterval * Double.random(in: 0.8...1.2)
+        metrics.noteParked(1)
+        let wake = await hints.wait(for: topics, atMost: min(left, poll))
+        metrics.noteParked(-1)
+        switch wake {
+        case .shutdown: return .stopping
+        case .cancelled: return .gone
+        case .hint(let topic):
+            guard Task.isCancelled else { return nil }
+            // The client left as the hint came: the work is for somebody else.
+            if let topic { hints.post(Hint(topic: topic, count: 1)) }
+            return .gone
+        case .time: return Task.isCancelled ? .gone : nil
+        }
     }
 }

@@ -24,19 +24,3 @@ enum GatewayAnswer: Sendable {
         var fault: String?
     }
 }
-
-/// An answer with the hints that came with it.
-struct GatewayReply: Sendable {
-    var answer: GatewayAnswer
-    var hints: [Hint]
-}
-
-/// Why a call got no answer from the database.
-enum GatewayFailure: Error, Sendable {
-    /// No connection, or a queue too long: nothing was done.
-    case unavailable(String)
-    /// The connection broke with the call under way: nobody knows whether it was done.
-    case outcomeUnknown
-    /// The whole statement failed, the guard with it: nothing was done.
-    case refused(PostgresError)
-}

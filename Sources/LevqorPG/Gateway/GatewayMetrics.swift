@@ -1,4 +1,3 @@
-
 /// What this process counted: requests by route and status, durations, batches, parked requests.
 final class GatewayMetrics: Sendable {
     /// Upper bounds of the duration histogram, in seconds.

@@ -1,4 +1,3 @@
-
 /// Where calls wait for a connection: while a statement is in flight, arriving calls gather, and the next one carries them all.
 ///
 /// No call ever waits for a batch to fill: a free connection takes whatever is there, alone if it is alone.
@@ -67,6 +66,16 @@ final class Gather: Sendable {
         }
     }
 
+    /// Takes a batch back that was not sent. It is the first to go, by another connection.
+    func putBack(_ batch: [Pending]) {
+        let worker: CheckedContinuation<[Pending], Never>? = state.withLock { state in
+            if let worker = state.idle.popLast() { return worker }
+            state.pending.insert(contentsOf: batch, at: state.head)
+            return nil
+        }
+        worker?.resume(returning: batch)
+    }
+
     /// Says whether a worker has a connection now.
     func noteConnection(_ isConnected: Bool) {
         state.withLock { $0.connections += isConnected ? 1 : -1 }
@@ -96,6 +105,19 @@ final class Gather: Sendable {
             return state.idle
         }
         for worker in idle { worker.resume(returning: []) }
+    }
+
+    /// Lets no more calls in and answers those that wait with 503: nobody will serve them.
+    func abandon() {
+        close()
+        let left = state.withLock { state in
+            defer {
+                state.pending = []
+                state.head = 0
+            }
+            return Array(state.pending[state.head...])
+        }
+        for pending in left { pending.reply.resume(returning: .failure(.unavailable("the server is stopping"))) }
     }
 
     /// Whether it is closed and nobody waits any more.

@@ -9,6 +9,8 @@ struct GatherWorker: Sendable {
     let configuration: PostgresConfiguration
     let logger: Logger
     let metrics: GatewayMetrics
+    /// Whether each call brings its route's statement timeout along: it has its statement for itself.
+    let isAlone: Bool
     /// On top of the server's own statement timeout: beyond it the connection counts as lost.
     static let answerDeadline = Duration.seconds(15)
 
@@ -26,10 +28,9 @@ struct GatherWorker: Sendable {
                 if isClosed { return }
             } catch {
                 logger.debug("no connection for a gather worker", metadata: ["error": "\(String(reflecting: error))"])
-                gather.expire(olderThan: .seconds(1))
                 if gather.isFinished { return }
             }
-            // A pause without a connection: calls that wait longer than a second are answered 503 meanwhile.
+            // A pause without a connection: the lane answers calls that wait too long with 503 meanwhile.
             try? await Task.sleep(for: backoff.next())
             if Task.isCancelled { return }
         }
@@ -42,15 +43,24 @@ struct GatherWorker: Sendable {
             while true {
                 let batch = await gather.next()
                 if batch.isEmpty { return true }
+                // The server may have closed the session while it was idle: nothing has been sent, so nothing is lost.
+                if !connection.isQuiet, !connection.probe() {
+                    gather.putBack(batch)
+                    return false
+                }
                 metrics.noteBatch(batch.count)
                 do {
-                    // The lane alone has a timeout a route; set it only when it differs from the last one.
-                    if batch.count == 1, batch[0].call.route.lane == .alone, timeout != batch[0].call.route.timeout {
-                        let wanted = batch[0].call.route.timeout
-                        try await connection.query(
-                            "select pg_catalog.set_config('statement_timeout', $1, false)",
-                            [.text("\(wanted.milliseconds)ms")], deadline: .seconds(5), cancellable: false
-                        )
+                    // Set it only when it differs from the last one.
+                    if isAlone, let wanted = batch.first?.call.route.timeout, timeout != wanted {
+                        do {
+                            try await connection.query(
+                                "select pg_catalog.set_config('statement_timeout', $1, false)",
+                                [.text("\(wanted.milliseconds)ms")], deadline: .seconds(5), cancellable: false
+                            )
+                        } catch where !connection.isUsable {
+                            gather.putBack(batch)
+                            return false
+                        }
                         timeout = wanted
                     }
                     let deadline = max(Self.answerDeadline, (timeout ?? .zero) + .seconds(5))
@@ -84,7 +94,7 @@ struct GatherWorker: Sendable {
             "a batch failed",
             metadata: [
                 "error": "\(String(reflecting: error))", "calls": "\(batch.count)",
-                "levqor.request.id": "\(batch[0].call.requestID)",
+                "levqor.request.id": "\(batch.first?.call.requestID ?? "")",
             ]
         )
         for pending in batch {
@@ -96,17 +106,5 @@ struct GatherWorker: Sendable {
                 pending.reply.resume(returning: .failure(isUnknown ? .outcomeUnknown : .unavailable("no connection")))
             }
         }
-    }
-}
-
-extension Duration {
-    /// Whole milliseconds, rounded down.
-    var milliseconds: Int {
-        Int(components.seconds) * 1000 + Int(components.attoseconds / 1_000_000_000_000_000)
-    }
-
-    /// Seconds with their fraction.
-    var inSeconds: Double {
-        Double(components.seconds) + Double(components.attoseconds) / 1e18
     }
 }

@@ -57,20 +57,3 @@ enum JSONText {
 
     private static let hexDigits = Array("0123456789abcdef".utf8)
 }
-
-extension JSONValue {
-    /// An object from pairs, in order; a nil value leaves its member out.
-    static func object(_ members: [(String, JSONValue?)]) -> JSONValue {
-        .object(JSONObject(members.compactMap { name, value in value.map { JSONObject.Member(name: name, value: $0) } }))
-    }
-
-    /// A whole number.
-    static func int(_ value: Int) -> JSONValue {
-        (try? JSONParser.parse(String(value))) ?? .null
-    }
-
-    /// The member of an object, or nil.
-    subscript(_ name: String) -> JSONValue? {
-        object?.members.first { JSONKey.same($0.name, name) }?.value
-    }
-}

@@ -5,7 +5,9 @@
 final class HintHub: Sendable {
     /// Why a wait ended.
     enum Wake: Sendable {
-        case hint
+        /// A hint came; nil: anything may have been missed.
+        case hint(topic: String?)
+        /// The time is over.
         case time
         case cancelled
         case shutdown
@@ -13,10 +15,12 @@ final class HintHub: Sendable {
 
     private final class Waiter: Sendable {
         let patterns: [String]
+        let isParked: Bool
         private let continuation: Locked<CheckedContinuation<Wake, Never>?>
 
-        init(_ patterns: [String], _ continuation: CheckedContinuation<Wake, Never>) {
+        init(_ patterns: [String], isParked: Bool, _ continuation: CheckedContinuation<Wake, Never>) {
             self.patterns = patterns
+            self.isParked = isParked
             self.continuation = Locked(continuation)
         }
 
@@ -41,14 +45,17 @@ final class HintHub: Sendable {
     private let state = Locked(State())
 
     /// Waits for a hint on one of the patterns, at most for `time`. Ends early when the task is cancelled or `stop` is called.
-    func wait(for patterns: [String], atMost time: Duration) async -> Wake {
+    ///
+    /// - Parameter isParked: false for the loops of the server, which end by themselves: `stop` leaves them waiting, so
+    ///   that they do not spin while the last requests are answered.
+    func wait(for patterns: [String], atMost time: Duration, isParked: Bool = true) async -> Wake {
         let held = Locked<(number: UInt64, waiter: Waiter)?>(nil)
         return await withTaskCancellationHandler {
             let timer = Locked<Task<Void, Never>?>(nil)
             let wake = await withCheckedContinuation { continuation in
-                let waiter = Waiter(patterns, continuation)
+                let waiter = Waiter(patterns, isParked: isParked, continuation)
                 let number: UInt64? = state.withLock { state in
-                    if state.isStopped { return nil }
+                    if state.isStopped, isParked { return nil }
                     state.next += 1
                     for pattern in patterns {
                         state.waiters[pattern, default: []].append((state.next, waiter))
@@ -93,16 +100,16 @@ final class HintHub: Sendable {
             }
             guard let first else { return }
             // One that was just woken by its timer takes none of the work.
-            if first.wake(.hint) { left -= 1 }
+            if first.wake(.hint(topic: hint.topic)) { left -= 1 }
         }
     }
 
     /// Wakes everybody: hints may have been missed.
     func postAll() {
-        for waiter in takeAll(stopping: false) { _ = waiter.wake(.hint) }
+        for waiter in takeAll(stopping: false) { _ = waiter.wake(.hint(topic: nil)) }
     }
 
-    /// Wakes everybody for good; later waits end at once.
+    /// Wakes everybody who is parked for good; later parked waits end at once.
     func stop() {
         for waiter in takeAll(stopping: true) { _ = waiter.wake(.shutdown) }
     }
@@ -114,9 +121,13 @@ final class HintHub: Sendable {
 
     private func takeAll(stopping: Bool) -> [Waiter] {
         state.withLock { state in
+            var taken: [UInt64: Waiter] = [:]
+            for entry in state.waiters.values.joined() where !stopping || entry.waiter.isParked {
+                taken[entry.number] = entry.waiter
+            }
             if stopping { state.isStopped = true }
-            defer { state.waiters = [:] }
-            return state.waiters.values.flatMap { $0.map(\.waiter) }
+            for (number, waiter) in taken { remove(&state, number, waiter) }
+            return taken.sorted { $0.key < $1.key }.map(\.value)
         }
     }
 
@@ -126,8 +137,24 @@ final class HintHub: Sendable {
 
     private func remove(_ state: inout State, _ number: UInt64, _ waiter: Waiter) {
         for pattern in waiter.patterns {
-            state.waiters[pattern]?.removeAll { $0.number == number }
+            // Numbers only grow, so the lists are sorted. A pattern that was given twice stands there twice.
+            while let index = state.waiters[pattern]?.firstSortedIndex(of: number) {
+                state.waiters[pattern]?.remove(at: index)
+            }
             if state.waiters[pattern]?.isEmpty == true { state.waiters[pattern] = nil }
         }
+    }
+}
+
+extension Array {
+    /// Where a number stands in a list sorted by number.
+    fileprivate func firstSortedIndex<Value>(of number: UInt64) -> Int? where Element == (number: UInt64, waiter: Value) {
+        var low = 0
+        var high = count
+        while low < high {
+            let middle = (low + high) / 2
+            if self[middle].number < number { low = middle + 1 } else { high = middle }
+        }
+        return low < count && self[low].number == number ? low : nil
     }
 }

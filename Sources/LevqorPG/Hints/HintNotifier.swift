@@ -40,7 +40,7 @@ final class HintNotifier: Service {
 
     func run() async throws {
         await withTaskCancellationOrGracefulShutdownHandler {
-            var backoff = Backoff()
+            var backoff = Backoff(maximum: .seconds(2))
             while !isStopped {
                 do {
                     let connection = try await PostgresConnection.connect(configuration, logger: logger)
@@ -48,7 +48,12 @@ final class HintNotifier: Service {
                     pids.withLock { _ = $0.insert(pid) }
                     defer { pids.withLock { _ = $0.remove(pid) } }
                     backoff.reset()
-                    try await send(on: connection)
+                    do {
+                        try await send(on: connection)
+                    } catch {
+                        await connection.close()
+                        throw error
+                    }
                     await connection.close()
                 } catch {
                     // Hints are lost here; the others poll.

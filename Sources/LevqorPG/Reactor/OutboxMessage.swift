@@ -107,10 +107,3 @@ struct OutboxMessage: Sendable {
         String(decoding: body.prefix(2048), as: UTF8.self).replacing("\0", with: "\u{FFFD}")
     }
 }
-
-extension JSONValue {
-    /// Milliseconds to three decimals.
-    static func milliseconds(_ value: Double) -> JSONValue {
-        (try? JSONParser.parse(String((value * 1000).rounded() / 1000))) ?? .null
-    }
-}

@@ -48,7 +48,7 @@ public struct LevqorServer: Sendable {
                 ]
             )
         }
-        let gatherConfiguration = database("gather", statementTimeout: "5s", lockTimeout: "100ms")
+        let gatherConfiguration = database("gather", statementTimeout: "5s", lockTimeout: "2s")
         let aloneConfiguration = database("alone", statementTimeout: "5s", lockTimeout: "2s")
         let reactorConfiguration = database("reactor", statementTimeout: "600s", lockTimeout: "5s")
         let pool = PostgresPool(configuration: reactorConfiguration, size: 4, logger: logger)

@@ -132,7 +132,7 @@ struct MigrationTests {
         }
     }
 
-    @Test func `killed while it waits for a lock is taken by the next deploy`() async throws {
+    @Test(.timeLimit(.minutes(2))) func `killed while it waits for a lock is taken by the next deploy`() async throws {
         try await DeployDatabase.with { database in
             try await database.migrator().run()
             let number = try database.nextMigration()

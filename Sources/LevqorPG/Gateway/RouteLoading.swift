@@ -1,0 +1,72 @@
+/// Loads routes, at most one load at a time and one more waiting.
+actor RouteLoading {
+    /// A table and the number of its load: a higher one is newer.
+    typealias Numbered = (load: Int, table: RouteTable)
+
+    private var running: Task<Numbered, any Error>?
+    private var queued: Task<Numbered, any Error>?
+    private var count = 0
+
+    /// Loads the table. What it holds was read after this call began.
+    func load(sharedFrom pool: PostgresPool) async throws -> Numbered {
+        // A load under way may have read the rows before the change that this caller heard of: take the one after it.
+        if let queued { return try await queued.value }
+        let before = running
+        let task = Task {
+            _ = try? await before?.value
+            let number = self.start(afterOther: before != nil)
+            return (load: number, table: try await Self.load(pool))
+        }
+        if before == nil { running = task } else { queued = task }
+        defer { finish(task) }
+        return try await task.value
+    }
+
+    private func start(afterOther: Bool) -> Int {
+        if afterOther {
+            running = queued
+            queued = nil
+        }
+        count += 1
+        return count
+    }
+
+    private func finish(_ task: Task<Numbered, any Error>) {
+        if running == task { running = nil }
+    }
+
+    static func load(_ pool: PostgresPool) async throws -> RouteTable {
+        try await pool.withConnection { connection in try await load(connection) }
+    }
+
+    /// Loads the table.
+    ///
+    /// - Throws: what the database says when a row and its function do not fit, `RouteError` when a schema does not compile.
+    static func load(_ connection: PostgresConnection) async throws -> RouteTable {
+        let result = try await connection.query(
+            "select id, method, path, version, lane, timeout_ms, body_cap, request_schema, parameters from http.load_routes()",
+            deadline: .seconds(30)
+        )
+        return RouteTable(try result.map(route))
+    }
+
+    private static func route(_ row: PostgresRow) throws -> Route {
+        let name = "\(row.string(1) ?? "?") \(row.string(2) ?? "?")"
+        guard
+            let id = row.int(0), let method = row.string(1), let path = row.string(2), let version = row.int(3),
+            let lane = row.string(4).flatMap(Route.Lane.init), let timeout = row.int(5), let bodyCap = row.int(6)
+        else { throw RouteError(route: name, reason: "the row is not complete") }
+        do {
+            let parameters = try row.string(8).map { try JSONParser.parse($0) }?.object?.members ?? []
+            var rules: [String: ParameterRule] = [:]
+            for parameter in parameters { rules[parameter.name] = try ParameterRule(parameter.value) }
+            return Route(
+                id: id, method: method, path: path, version: version, lane: lane, timeout: .milliseconds(timeout),
+                bodyCap: bodyCap, body: try row.string(7).map { try JSONSchema(try JSONParser.parse($0)) },
+                parameters: rules
+            )
+        } catch {
+            throw RouteError(route: name, reason: "\(error)")
+        }
+    }
+}
