@@ -70,7 +70,11 @@ struct Check: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-        let (lines, isFine) = try await common.launcher().check()
+        let variables = ProcessInfo.processInfo.environment
+        let (lines, isFine) = try await Launcher.check(
+            environment: variables, directory: common.directory ?? variables["LEVQOR_DIRECTORY"] ?? ".levqor",
+            logger: try Launcher.makeLogger(level: "error")
+        )
         for line in lines { print(line) }
         if !isFine { throw ExitCode.failure }
     }
@@ -89,7 +93,7 @@ struct Cluster: AsyncParsableCommand {
         switch action {
         case .start, .url: print(try await launcher.startCluster())
         case .stop: try await launcher.stopCluster()
-        case .status: print(try await launcher.clusterStatus())
+        case .status: print(launcher.clusterStatus())
         }
     }
 }

@@ -3,4 +3,10 @@ extension PostgresError {
     var isWorthRepeating: Bool {
         code == .server && ["40001", "40P01", "55P03"].contains(sqlstate)
     }
+
+    /// A data exception or a broken constraint: the same statement with the same parameters will fail again.
+    var isOfItsContent: Bool {
+        guard code == .server, let kind = sqlstate?.prefix(2) else { return code == .invalidParameter }
+        return ["21", "22", "23"].contains(kind)
+    }
 }

@@ -125,8 +125,8 @@ final class HintHub: Sendable {
             for entry in state.waiters.values.joined() where !stopping || entry.waiter.isParked {
                 taken[entry.number] = entry.waiter
             }
+            state.waiters = state.waiters.mapValues { $0.filter { taken[$0.number] == nil } }.filter { !$0.value.isEmpty }
             if stopping { state.isStopped = true }
-            for (number, waiter) in taken { remove(&state, number, waiter) }
             return taken.sorted { $0.key < $1.key }.map(\.value)
         }
     }

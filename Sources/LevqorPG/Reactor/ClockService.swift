@@ -45,7 +45,7 @@ struct ClockService: Service {
                     let pause = try await runDue()
                     heartbeats.beat("clock")
                     backoff.reset()
-                    if pause > .zero { _ = await hub.wait(for: ["schedule"], atMost: min(pause, .seconds(5))) }
+                    if pause > .zero { _ = await hub.wait(for: ["schedule"], atMost: min(pause, .seconds(5)), isParked: false) }
                 } catch {
                     if Task.isCancelled { return }
                     logger.warning("the clock could not run", metadata: ["error": "\(String(reflecting: error))"])

@@ -89,7 +89,7 @@ struct OutboxMessage: Sendable {
             members += [
                 ("outcome", .string("failure")),
                 ("kind", .string(failure.kind.rawValue)),
-                ("message", .string(failure.message)),
+                ("message", .string(Self.withoutNUL(failure.message))),
             ]
         }
         return .object(members)
@@ -99,11 +99,18 @@ struct OutboxMessage: Sendable {
     private static func kept(_ headers: [OutboundResponse.Header]) -> [(String, JSONValue?)] {
         var seen: [String: String] = [:]
         for header in headers where header.name != "set-cookie" { seen[header.name] = header.value }
-        return seen.sorted { $0.key < $1.key }.map { ($0.key, .string(String($0.value.prefix(1024)))) }
+        return seen.sorted { $0.key < $1.key }.map { name, value in
+            (withoutNUL(name), .string(withoutNUL(String(value.prefix(1024)))))
+        }
     }
 
     /// The beginning of a body as text that PostgreSQL can keep.
     private static func printable(_ body: [UInt8]) -> String {
-        String(decoding: body.prefix(2048), as: UTF8.self).replacing("\0", with: "\u{FFFD}")
+        withoutNUL(String(decoding: body.prefix(2048), as: UTF8.self))
+    }
+
+    /// PostgreSQL keeps every character but U+0000.
+    private static func withoutNUL(_ text: String) -> String {
+        text.replacing("\0", with: "\u{FFFD}")
     }
 }

@@ -55,8 +55,7 @@ final class OutboxReactor: Service {
             await withTaskCancellationOrGracefulShutdownHandler {
                 await self.claimLoop()
             } onCancelOrGracefulShutdown: {
-                self.state.withLock { $0.isStopped = true }
-                self.hub.post(Hint(topic: Self.freeTopic, count: 1))
+                self.stop()
             }
             // The reporter ends when the last transfer has been reported; what takes longer is sent again by another.
             group.addTask {
@@ -76,7 +75,7 @@ final class OutboxReactor: Service {
             let room = min(Self.claimSize, Self.mostInFlight - inFlight)
             if room <= 0 {
                 state.withLock { $0.isFull = true }
-                if inFlight >= Self.mostInFlight { _ = await hub.wait(for: [Self.freeTopic], atMost: .seconds(1)) }
+                if inFlight >= Self.mostInFlight { await pause([Self.freeTopic], atMost: .seconds(1)) }
                 continue
             }
             do {
@@ -85,16 +84,19 @@ final class OutboxReactor: Service {
                 backoff.reset()
                 for message in messages { start(message) }
                 if messages.count < room {
-                    let pause = messages.isEmpty ? try await untilNextDue() : Self.pollInterval
-                    if pause > .zero, !isStopped {
-                        _ = await hub.wait(for: ["outbox", Self.freeTopic], atMost: min(pause, Self.pollInterval))
-                    }
+                    let rest = messages.isEmpty ? try await untilNextDue() : Self.pollInterval
+                    await pause(["outbox", Self.freeTopic], atMost: min(rest, Self.pollInterval))
                 }
             } catch {
                 logger.warning("the outbox could not be claimed", metadata: ["error": "\(String(reflecting: error))"])
-                _ = await hub.wait(for: [Self.freeTopic], atMost: backoff.next())
+                await pause([Self.freeTopic], atMost: backoff.next())
             }
         }
+    }
+
+    /// Waits for a hint; not beyond the beginning of the shutdown.
+    private func pause(_ topics: [String], atMost time: Duration) async {
+        await cancelWhenGracefulShutdown { _ = await self.hub.wait(for: topics, atMost: time, isParked: false) }
     }
 
     private func claim(_ count: Int) async throws -> [OutboxMessage] {
@@ -103,7 +105,15 @@ final class OutboxReactor: Service {
                 OutboxMessage.claimStatement, [.text(self.name), .int(count)], deadline: .seconds(10)
             )
         }
-        return try result.map(OutboxMessage.init)
+        return result.compactMap { row in
+            do {
+                return try OutboxMessage(row)
+            } catch {
+                // The others of the claim are not held up by it; when its lease ends it counts as an attempt.
+                logger.error("a claimed message cannot be read", metadata: ["error": "\(String(reflecting: error))"])
+                return nil
+            }
+        }
     }
 
     private func untilNextDue() async throws -> Duration {
@@ -147,12 +157,20 @@ final class OutboxReactor: Service {
     private func reportLoop() async {
         var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(5))
         while let reports = await nextReports() {
-            var isReported = false
-            while !isReported {
+            var left = [reports]
+            while let part = left.last {
                 do {
-                    try await report(reports)
-                    isReported = true
+                    try await report(part)
+                    left.removeLast()
                     backoff.reset()
+                } catch let error as PostgresError where error.isOfItsContent {
+                    // One report that the database does not take must not hold up the others for ever.
+                    left.removeLast()
+                    if part.count > 1 {
+                        left += part.map { [$0] }
+                    } else {
+                        logger.error("an outcome was refused and is lost", metadata: ["error": "\(String(reflecting: error))"])
+                    }
                 } catch {
                     logger.warning("outcomes could not be reported", metadata: ["error": "\(String(reflecting: error))"])
                     do { try await Task.sleep(for: backoff.next()) } catch { return }
@@ -182,15 +200,35 @@ final class OutboxReactor: Service {
             if !reports.isEmpty { return reports }
             if isOver { return nil }
             if Task.isCancelled { return nil }
-            await withCheckedContinuation { continuation in
-                let goOn = state.withLock { state in
-                    if !state.finished.isEmpty || (state.isStopped && state.inFlight == 0) { return true }
-                    state.wake = continuation
-                    return false
+            await withTaskCancellationHandler {
+                await withCheckedContinuation { continuation in
+                    let goOn = state.withLock { state in
+                        if !state.finished.isEmpty || (state.isStopped && state.inFlight == 0) || Task.isCancelled {
+                            return true
+                        }
+                        state.wake = continuation
+                        return false
+                    }
+                    if goOn { continuation.resume() }
                 }
-                if goOn { continuation.resume() }
+            } onCancel: {
+                wakeReporter()
             }
         }
+    }
+
+    private func stop() {
+        state.withLock { $0.isStopped = true }
+        // With nothing under way there is no other who would wake it.
+        wakeReporter()
+    }
+
+    private func wakeReporter() {
+        let wake = state.withLock { state in
+            defer { state.wake = nil }
+            return state.wake
+        }
+        wake?.resume()
     }
 
     private var isStopped: Bool { state.withLock { $0.isStopped } }

@@ -10,13 +10,20 @@ struct AdminResponder: HTTPResponder {
     let metrics: MetricsPage
 
     func respond(to request: Request, context: ServerContext) async throws -> Response {
-        if let response = await health.answer(method: request.method.rawValue, path: request.uri.path) { return response }
-        guard request.method == .get, request.uri.path == "/metrics" else {
-            return Response(status: .notFound, headers: [.contentType: "text/plain"], body: .init(byteBuffer: .init(string: "GET /metrics, /health or /ready\n")))
-        }
+        var response = await answer(method: request.method.rawValue, path: request.uri.path)
+        SecurityHeaders.complete(&response.headers)
+        return response
+    }
+
+    private func answer(method: String, path: String) async -> Response {
+        if let response = await health.answer(method: method, path: path) { return response }
+        let isFound = method == "GET" && path == "/metrics"
         return Response(
-            status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
-            body: ResponseBody(byteBuffer: ByteBuffer(string: await metrics.render()))
+            status: isFound ? .ok : .notFound,
+            headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+            body: ResponseBody(
+                byteBuffer: ByteBuffer(string: isFound ? await metrics.render() : "GET /metrics, /health or /ready\n")
+            )
         )
     }
 }

@@ -23,18 +23,18 @@ struct CrossOrigin: Sendable {
             headers[.accessControlAllowHeaders] = Self.allowedHeaders
             headers[.accessControlMaxAge] = "600"
         }
-        headers[.vary] = "Origin"
         return Response(status: .noContent, headers: headers)
     }
 
     /// Opens a response to the page that asked, when its origin is on the list.
     func open(_ headers: inout HTTPFields, for request: Request) {
         guard !origins.isEmpty else { return }
+        // Also where the origin is refused: a cache must not show one page's answer to another.
         headers[values: .vary] += ["Origin"]
         guard let origin = allowed(request) else { return }
         headers[.accessControlAllowOrigin] = origin
         headers[.accessControlExposeHeaders] = Self.exposed
-        headers[HTTPField.Name("Cross-Origin-Resource-Policy")!] = "cross-origin"
+        headers[.crossOriginResourcePolicy] = "cross-origin"
     }
 
     private func allowed(_ request: Request) -> String? {

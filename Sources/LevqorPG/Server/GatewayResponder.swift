@@ -14,16 +14,27 @@ struct GatewayResponder: HTTPResponder {
     let health: Health
     let masterKey: MasterKey
     let logger: Logger
+    private let presence = ClientPresence()
 
-    private static let requestIDField = HTTPField.Name("X-Request-Id")!
+    init(
+        gateway: Gateway, reader: RequestReader, crossOrigin: CrossOrigin, health: Health, masterKey: MasterKey,
+        logger: Logger
+    ) {
+        self.gateway = gateway
+        self.reader = reader
+        self.crossOrigin = crossOrigin
+        self.health = health
+        self.masterKey = masterKey
+        self.logger = logger
+    }
 
     func respond(to request: Request, context: ServerContext) async throws -> Response {
         let start = ContinuousClock.now
-        let requestID = RequestIDs.choose(request.headers[Self.requestIDField])
+        let requestID = RequestIDs.choose(request.headers[.xRequestID])
         var served = await serve(request, context, requestID)
         SecurityHeaders.complete(&served.response.headers)
         crossOrigin.open(&served.response.headers, for: request)
-        served.response.headers[Self.requestIDField] = requestID
+        served.response.headers[.xRequestID] = requestID
         let duration = start.duration(to: .now)
         gateway.metrics.noteRequest(route: served.route, status: Int(served.response.status.code), duration: duration)
         log(request, context, requestID, served, duration)
@@ -54,10 +65,9 @@ struct GatewayResponder: HTTPResponder {
         }
 
         let table = gateway.routes.table
-        let match = table.match(method: method, path: path)
-        if request.method == .options { return options(request, table, path) }
-        switch match {
-        case .notFound: return problem(.notFound(path), requestID)
+        if request.method == .options { return options(request, table, path, requestID) }
+        switch table.match(method: method, path: path) {
+        case .notFound: return problem(.notFound, requestID)
         case .otherMethods(let methods): return problem(.methodNotAllowed(Self.withImplied(methods)), requestID)
         case .found(let route, let parameters):
             do {
@@ -75,21 +85,27 @@ struct GatewayResponder: HTTPResponder {
     }
 
     private func answer(_ call: GatewayCall, method: String, path: String, _ context: ServerContext) async -> Served {
-        let outcome = await withClientPresent(context.channel) {
+        // Only parked calls feel that the client left: a batch is never cancelled.
+        let outcome = await presence.run(on: context.channel) {
             await gateway.run(call) { table in
                 if case .found(let route, _) = table.match(method: method, path: path) { route } else { nil }
             }
         }
         switch outcome {
         case .answer(let done):
-            var served = Served(response: response(done), route: "\(call.route.method) \(call.route.path)")
+            guard let response = response(done) else {
+                var served = problem(.internalError, call.requestID, call.route)
+                served.fault = "a secret of the answer could not be derived"
+                return served
+            }
+            var served = Served(response: response, route: "\(call.route.method) \(call.route.path)")
             served.account = done.account
             served.key = done.key
             served.sqlstate = done.sqlstate
             served.fault = done.fault
             return served
         case .stopping, .gone: return Served(response: Response(status: .noContent), route: "\(call.route.method) \(call.route.path)")
-        case .routeGone: return problem(.notFound(path), call.requestID, call.route)
+        case .routeGone: return problem(.notFound, call.requestID, call.route)
         case .failure(.outcomeUnknown): return problem(.outcomeUnknown, call.requestID, call.route)
         case .failure(.unavailable(let reason)):
             var served = problem(.unavailable("The server cannot answer: \(reason)."), call.requestID, call.route)
@@ -107,16 +123,8 @@ struct GatewayResponder: HTTPResponder {
         }
     }
 
-    /// Runs an operation that is cancelled when the client hangs up. Only parked calls feel it: a batch is never cancelled.
-    private func withClientPresent<R: Sendable>(
-        _ channel: any Channel, _ operation: @escaping @Sendable () async -> R
-    ) async -> R {
-        let task = Task { await operation() }
-        channel.closeFuture.whenComplete { _ in task.cancel() }
-        return await task.value
-    }
-
-    private func response(_ done: GatewayAnswer.Done) -> Response {
+    /// The response as SQL made it; nil when a secret cannot be put into it.
+    private func response(_ done: GatewayAnswer.Done) -> Response? {
         var headers = HTTPFields()
         for member in done.headers.object?.members ?? [] {
             guard let name = HTTPField.Name(member.name) else { continue }
@@ -128,7 +136,9 @@ struct GatewayResponder: HTTPResponder {
             }
         }
         var body = done.body
-        for (placeholder, secret) in done.reveal { reveal(secret, for: placeholder, in: &body) }
+        for (placeholder, secret) in done.reveal {
+            guard reveal(secret, for: placeholder, in: &body) else { return nil }
+        }
         if headers[.contentType] == nil, !body.isEmpty { headers[.contentType] = "application/json" }
         return Response(
             status: HTTPResponse.Status(code: done.status), headers: headers,
@@ -137,14 +147,16 @@ struct GatewayResponder: HTTPResponder {
     }
 
     /// Puts a derived secret where SQL left a random placeholder: SQL never holds the master key.
-    private func reveal(_ name: String, for placeholder: String, in body: inout [UInt8]) {
-        guard let secret = try? DerivedSecret.make(from: masterKey, name: name) else { return }
-        let text = String(decoding: body, as: UTF8.self)
-        guard let range = text.range(of: placeholder) else { return }
-        body = Array(text.replacingCharacters(in: range, with: secret.text).utf8)
+    private func reveal(_ name: String, for placeholder: String, in body: inout [UInt8]) -> Bool {
+        guard
+            let secret = try? DerivedSecret.make(from: masterKey, name: name),
+            let range = body.firstRange(of: Array(placeholder.utf8))
+        else { return false }
+        body.replaceSubrange(range, with: Array(secret.text.utf8))
+        return true
     }
 
-    private func options(_ request: Request, _ table: RouteTable, _ path: String) -> Served {
+    private func options(_ request: Request, _ table: RouteTable, _ path: String, _ requestID: String) -> Served {
         let methods: [String]
         switch table.match(method: "OPTIONS", path: path) {
         case .otherMethods(let others): methods = Self.withImplied(others)
@@ -153,7 +165,7 @@ struct GatewayResponder: HTTPResponder {
         if let preflight = crossOrigin.preflight(request, methods: methods) {
             return Served(response: preflight, route: "OPTIONS")
         }
-        guard !methods.isEmpty else { return Served(response: Response(status: .notFound), route: "OPTIONS") }
+        guard !methods.isEmpty else { return problem(.notFound, requestID) }
         return Served(
             response: Response(status: .noContent, headers: [.allow: methods.joined(separator: ", ")]), route: "OPTIONS"
         )

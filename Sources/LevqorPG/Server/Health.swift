@@ -10,9 +10,15 @@ final class Health: Service {
     private let pool: PostgresPool
     private let heartbeats: Heartbeats
     private let draining = Locked(false)
-    /// One look at the database serves all who ask within its age.
-    private let cache = Locked<(at: ContinuousClock.Instant, reasons: [String], details: JSONValue)?>(nil)
+    private let looks = Locked<(last: Look?, running: Task<Look, Never>?)>((nil, nil))
     private static let cacheAge = Duration.milliseconds(500)
+
+    /// What the database said of itself.
+    private struct Look: Sendable {
+        let at: ContinuousClock.Instant
+        let reasons: [String]
+        let details: JSONValue
+    }
 
     let paths: Set<String> = ["/health", "/ready"]
 
@@ -48,9 +54,24 @@ final class Health: Service {
     func readiness() async -> (reasons: [String], details: JSONValue) {
         if draining.withLock({ $0 }) { return (["the server is stopping"], .null) }
         let late = heartbeats.ages.filter(\.isLate).map { "the loop \($0.name) has had no success for \(Int($0.seconds)) s" }
-        if let cached = cache.withLock({ $0 }), cached.at.duration(to: .now) < Self.cacheAge {
-            return (cached.reasons + late, cached.details)
+        let look = await look()
+        return (look.reasons + late, look.details)
+    }
+
+    /// One look at the database serves all who ask while it is under way and within its age.
+    private func look() async -> Look {
+        let (last, running): (Look?, Task<Look, Never>?) = looks.withLock { looks in
+            if let last = looks.last, last.at.duration(to: .now) < Self.cacheAge { return (last, nil) }
+            let running = looks.running ?? Task { await self.ask() }
+            looks.running = running
+            return (nil, running)
         }
+        if let last { return last }
+        guard let look = await running?.value else { return Look(at: .now, reasons: [], details: .null) }
+        return look
+    }
+
+    private func ask() async -> Look {
         var reasons: [String] = []
         var details = JSONValue.null
         do {
@@ -62,8 +83,9 @@ final class Health: Service {
         } catch {
             reasons = ["the database does not answer"]
         }
-        cache.withLock { $0 = (.now, reasons, details) }
-        return (reasons + late, details)
+        let look = Look(at: .now, reasons: reasons, details: details)
+        looks.withLock { $0 = (look, nil) }
+        return look
     }
 
     private func respond(_ status: Int, _ body: JSONValue) -> Response {

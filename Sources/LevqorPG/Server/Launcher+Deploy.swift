@@ -31,7 +31,7 @@ extension Launcher {
             lines.withLock { $0.append("\(event)") }
         }
         let report = try await migrator.run(prune: prune)
-        return lines.withLock { $0 } + report.orphans.map { "left the files, removed by --prune: \($0)" } + ["\(report)"]
+        return lines.withLock { $0 } + ["\(report)"]
     }
 
     func makeMigrator(_ url: String, tell: @escaping DeployEventHandler = { _ in }) throws -> Migrator {
@@ -41,10 +41,34 @@ extension Launcher {
         )
     }
 
-    /// The folder that holds install.sql: the one configured, ./sql, or the one beside an installed binary.
+    /// Looks at configuration, rights and versions. Takes the environment unread, so that a wrong value is a finding.
+    ///
+    /// - Returns: lines for a person, and whether there is no error among them.
+    public static func check(
+        environment variables: [String: String], directory: String, logger: Logger
+    ) async throws -> (lines: [String], isFine: Bool) {
+        let configured = variables["LEVQOR_DATABASE_URL"].flatMap { $0.isEmpty ? nil : $0 }
+        let cluster = configured == nil ? EmbeddedCluster(directory: directory, logger: logger) : nil
+        let endpoint = try await cluster?.start()
+        let checker = Checker(
+            variables: variables, databaseURL: configured ?? endpoint?.connectionString ?? "", isEmbedded: cluster != nil,
+            sqlDirectory: try? findSQL(configured: variables["LEVQOR_SQL_DIRECTORY"].flatMap { $0.isEmpty ? nil : $0 }),
+            logger: logger
+        )
+        let findings = await checker.run()
+        // One that runs already goes on running.
+        if endpoint?.weStartedIt == true { await cluster?.stop() }
+        return (findings.lines, findings.isFine)
+    }
+
     private func sqlDirectory() throws -> String {
+        try Self.findSQL(configured: configuration.sqlDirectory)
+    }
+
+    /// The folder that holds install.sql: the one configured, ./sql, or the one beside an installed binary.
+    private static func findSQL(configured: String?) throws -> String {
         let binary = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
-        let candidates = configuration.sqlDirectory.map { [$0] } ?? [
+        let candidates = configured.map { [$0] } ?? [
             "sql", binary.appendingPathComponent("../share/levqor/sql").path,
         ]
         guard let found = candidates.first(where: { FileManager.default.fileExists(atPath: $0 + "/install.sql") }) else {

@@ -106,6 +106,8 @@ public struct Launcher: Sendable {
         )
         let file = configuration.directory + "/server.json"
         let logger = logger
+        try? FileManager.default.createDirectory(atPath: configuration.directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: file) }
         try await server.run { url, adminURL in
             logger.notice("serving", metadata: ["url": "\(url)", "admin_url": "\(adminURL)"])
             let facts = JSONValue.object([
@@ -117,8 +119,10 @@ public struct Launcher: Sendable {
             } catch {
                 logger.info("server.json could not be written", metadata: ["path": "\(file)"])
             }
+            // The log is for machines; this line is for the person who started it.
+            let line = "levqor-server \(LevqorServer.version) serves at \(url) (metrics and health at \(adminURL))\n"
+            FileHandle.standardOutput.write(Data(line.utf8))
         }
-        try? FileManager.default.removeItem(atPath: file)
     }
 
     /// Runs work on a configured database, or on the embedded one, which is left as it was found.

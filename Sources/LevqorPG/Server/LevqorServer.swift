@@ -1,7 +1,6 @@
 import Foundation
 import Hummingbird
 import Logging
-import NIOCore
 import ServiceLifecycle
 
 /// The server, put together: gateway, reactor, clock, and the two addresses.
@@ -67,10 +66,14 @@ public struct LevqorServer: Sendable {
         )
         let lanes = LaneService(
             workers: (0..<configuration.connections).map { _ in
-                GatherWorker(gather: gathered, configuration: gatherConfiguration, logger: logger, metrics: metrics)
+                GatherWorker(
+                    gather: gathered, configuration: gatherConfiguration, logger: logger, metrics: metrics, isAlone: false
+                )
             }
                 + (0..<2).map { _ in
-                    GatherWorker(gather: alone, configuration: aloneConfiguration, logger: logger, metrics: metrics)
+                    GatherWorker(
+                        gather: alone, configuration: aloneConfiguration, logger: logger, metrics: metrics, isAlone: true
+                    )
                 },
             gathers: [gathered, alone]
         )
@@ -143,58 +146,5 @@ public struct LevqorServer: Sendable {
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
         return quiet
-    }
-}
-
-/// Wakes the parked requests when the server stops.
-struct HubService: Service {
-    let hub: HintHub
-
-    func run() async throws {
-        try? await gracefulShutdown()
-        hub.stop()
-    }
-}
-
-/// The connections of both lanes. They end when everything that could still send a call has ended.
-struct LaneService: Service {
-    let workers: [GatherWorker]
-    let gathers: [Gather]
-
-    func run() async throws {
-        await withTaskCancellationOrGracefulShutdownHandler {
-            await withTaskGroup(of: Void.self) { group in
-                for worker in workers { group.addTask { await worker.run() } }
-            }
-        } onCancelOrGracefulShutdown: {
-            for gather in gathers { gather.close() }
-        }
-    }
-}
-
-/// Collects the ports that were bound, and tells when both are.
-final class Addresses: Sendable {
-    private let state = Locked<(publicURL: String?, adminURL: String?)>((nil, nil))
-    private let onReady: @Sendable (String, String) -> Void
-
-    init(onReady: @escaping @Sendable (String, String) -> Void) {
-        self.onReady = onReady
-    }
-
-    func setPublic(_ address: SocketAddress?, host: String) { set(address, host) { $0.publicURL = $1 } }
-    func setAdmin(_ address: SocketAddress?, host: String) { set(address, host) { $0.adminURL = $1 } }
-
-    private func set(
-        _ address: SocketAddress?, _ host: String,
-        _ store: (inout (publicURL: String?, adminURL: String?), String) -> Void
-    ) {
-        let shown = host == "0.0.0.0" || host == "::" ? "127.0.0.1" : host
-        let url = "http://\(shown.contains(":") ? "[\(shown)]" : shown):\(address?.port ?? 0)"
-        let both: (String, String)? = state.withLock { state in
-            store(&state, url)
-            if let publicURL = state.publicURL, let adminURL = state.adminURL { return (publicURL, adminURL) }
-            return nil
-        }
-        if let both { onReady(both.0, both.1) }
     }
 }

@@ -37,12 +37,10 @@ struct Problem: Error, Sendable {
         Problem(status: 400, slug: "bad-request", title: "The request is not well formed", detail: detail, hint: hint)
     }
 
-    static func notFound(_ path: String) -> Problem {
-        Problem(
-            status: 404, slug: "not-found", title: "No such thing", detail: "Nothing is at this path.",
-            hint: "The paths are listed at /docs."
-        )
-    }
+    static let notFound = Problem(
+        status: 404, slug: "not-found", title: "No such thing", detail: "Nothing is at this path.",
+        hint: "The paths are listed at /docs."
+    )
 
     static func methodNotAllowed(_ allowed: [String]) -> Problem {
         Problem(
@@ -61,7 +59,8 @@ struct Problem: Error, Sendable {
 
     static let unsupportedMediaType = Problem(
         status: 415, slug: "unsupported-media-type", title: "This content type is not read here",
-        detail: "Bodies are JSON in UTF-8.", hint: "Send Content-Type: application/json."
+        detail: "Bodies are JSON in UTF-8, not compressed.",
+        hint: "Send Content-Type: application/json."
     )
 
     static func invalid(_ violations: [JSONSchemaViolation]) -> Problem {

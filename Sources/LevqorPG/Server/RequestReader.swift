@@ -7,9 +7,8 @@ import NIOCore
 struct RequestReader: Sendable {
     let address: ClientAddress
 
-    static let apiKeyField = HTTPField.Name("X-Api-Key")!
-    static let accountField = HTTPField.Name("Levqor-Account")!
-    private static let forwardedFor = HTTPField.Name("X-Forwarded-For")!
+    /// More parameters than any route has; each is compared with all others.
+    private static let mostParameters = 100
 
     /// Reads parameters and body by the rules of the route.
     ///
@@ -22,18 +21,18 @@ struct RequestReader: Sendable {
         return GatewayCall(
             requestID: requestID,
             route: route,
-            key: request.headers[Self.apiKeyField],
+            key: request.headers[.xAPIKey],
             address: address(of: request, peer: peer),
             userAgent: request.headers[.userAgent].map { String($0.prefix(512)) },
             parameters: parameters,
             body: body,
-            account: request.headers[Self.accountField]
+            account: request.headers[.levqorAccount]
         )
     }
 
     /// The client's address, behind trusted proxies.
     func address(of request: Request, peer: String) -> String {
-        address.find(peer: peer, forwarded: request.headers[values: Self.forwardedFor])
+        address.find(peer: peer, forwarded: request.headers[values: .xForwardedFor])
     }
 
     private func parameters(
@@ -42,6 +41,9 @@ struct RequestReader: Sendable {
         if pathParameters.isEmpty, uri.query == nil { return Self.emptyObject }
         guard let query = PercentEncoding.query((uri.query ?? "")[...]) else {
             throw Problem.badRequest("The query string is not properly percent-encoded UTF-8.")
+        }
+        guard query.count <= Self.mostParameters else {
+            throw Problem.badRequest("The query string has more than \(Self.mostParameters) parameters.")
         }
         var members: [JSONObject.Member] = []
         var violations: [JSONSchemaViolation] = []
@@ -87,7 +89,8 @@ struct RequestReader: Sendable {
             guard violations.isEmpty else { throw Problem.invalid(violations) }
             return nil
         }
-        guard Self.isJSON(request.headers[.contentType]) else { throw Problem.unsupportedMediaType }
+        let encoding = request.headers[.contentEncoding]?.lowercased() ?? "identity"
+        guard encoding == "identity", Self.isJSON(request.headers[.contentType]) else { throw Problem.unsupportedMediaType }
         let value: JSONValue
         do {
             value = try buffer.withUnsafeReadableBytes { (bytes) throws(JSONParseError) in try JSONParser.parse(bytes) }
@@ -108,13 +111,4 @@ struct RequestReader: Sendable {
     }
 
     private static let emptyObject = Array("{}".utf8)
-}
-
-extension Substring {
-    /// Without white space at its ends.
-    var withoutEdgeSpace: Substring {
-        let start = drop { $0 == " " || $0 == "\t" }
-        guard let last = start.lastIndex(where: { $0 != " " && $0 != "\t" }) else { return "" }
-        return start[...last]
-    }
 }

@@ -8,13 +8,13 @@ enum SecurityHeaders {
             .contentSecurityPolicy,
             "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
         ),
-        (HTTPField.Name("Cross-Origin-Opener-Policy")!, "same-origin"),
-        (HTTPField.Name("Cross-Origin-Embedder-Policy")!, "require-corp"),
-        (HTTPField.Name("Cross-Origin-Resource-Policy")!, "same-origin"),
+        (.crossOriginOpenerPolicy, "same-origin"),
+        (.crossOriginEmbedderPolicy, "require-corp"),
+        (.crossOriginResourcePolicy, "same-origin"),
         (.xContentTypeOptions, "nosniff"),
-        (HTTPField.Name("X-Frame-Options")!, "DENY"),
-        (HTTPField.Name("Referrer-Policy")!, "strict-origin-when-cross-origin"),
-        (HTTPField.Name("Permissions-Policy")!, "geolocation=(), microphone=(), camera=()"),
+        (.xFrameOptions, "DENY"),
+        (.referrerPolicy, "strict-origin-when-cross-origin"),
+        (.permissionsPolicy, "geolocation=(), microphone=(), camera=()"),
     ]
 
     /// Adds what is missing: SQL may have set its own.

@@ -70,9 +70,17 @@ public struct ServerConfiguration: Sendable {
         trustedProxies = try networks("LEVQOR_TRUSTED_PROXIES")
         allowedNetworks = try networks("LEVQOR_ALLOWED_NETWORKS")
         corsOrigins = Set((text("LEVQOR_CORS_ORIGINS") ?? "").split { $0 == "," || $0 == " " }.map(String.init))
-        for origin in corsOrigins where !(origin.hasPrefix("https://") || origin.hasPrefix("http://")) || origin.hasSuffix("/") {
+        for origin in corsOrigins where !Self.isOrigin(origin) {
             throw InvalidSetting(name: "LEVQOR_CORS_ORIGINS", reason: "\(origin) is no origin; write https://app.example.com")
         }
         certificateAuthorityFile = text("LEVQOR_CA_FILE")
+    }
+
+    /// Scheme, host and perhaps a port, as browsers write it: lower case, and nothing behind.
+    private static func isOrigin(_ text: String) -> Bool {
+        let schemes = ["https://", "http://"]
+        guard let scheme = schemes.first(where: text.hasPrefix) else { return false }
+        let host = text.dropFirst(scheme.count)
+        return !host.isEmpty && host == host.lowercased() && !host.contains { "/?#@*".contains($0) }
     }
 }

@@ -10,6 +10,6 @@ struct ServerContext: InitializableFromSource, Sendable {
         channel = source.channel
     }
 
-    /// The address of the other end of the socket.
-    var peer: String { channel.remoteAddress?.ipAddress ?? "127.0.0.1" }
+    /// The address of the other end of the socket; empty when it has gone, which must not look like a trusted one.
+    var peer: String { channel.remoteAddress?.ipAddress ?? "" }
 }

@@ -68,6 +68,15 @@ begin
     )
     using p_row;
     perform set_config('levqor.seeding', 'off', true);
+    -- A deploy asks which rows a file seeds, so that `migrate --prune` can remove those that left the files.
+    if current_setting('levqor.deploying', true) = 'on' then
+        perform set_config('levqor.seeded', concat(
+            current_setting('levqor.seeded', true),
+            jsonb_build_object('table', p_table, 'key', (
+                select jsonb_object_agg(k.name, p_row -> k.name) from unnest(p_key) as k (name)
+            )::text), E'\n'
+        ), true);
+    end if;
 end;
 $$;
 comment on function core.seed(regclass, text[], jsonb) is
