@@ -1,5 +1,5 @@
 import Foundation
-import Logging
+public import Logging
 
 /// Deploying, and what is found out before a server starts.
 extension Launcher {
