@@ -95,7 +95,7 @@ deploy_by_psql() {
 }
 
 deploy_by_server() {
-    LEVQOR_DATABASE_URL=$1 "$server" migrate
+    LEVQOR_DATABASE_URL=$1 quietly "$server" migrate
 }
 
 make_template() {

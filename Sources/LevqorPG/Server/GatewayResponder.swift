@@ -35,6 +35,7 @@ struct GatewayResponder: HTTPResponder {
         SecurityHeaders.complete(&served.response.headers)
         crossOrigin.open(&served.response.headers, for: request)
         served.response.headers[.xRequestID] = requestID
+        if isUnchanged(request, served.response) { served.response = Response(status: .notModified, headers: served.response.headers) }
         let duration = start.duration(to: .now)
         gateway.metrics.noteRequest(route: served.route, status: Int(served.response.status.code), duration: duration)
         log(request, context, requestID, served, duration)
@@ -44,6 +45,17 @@ struct GatewayResponder: HTTPResponder {
             served.response.headers[.contentLength] = String(length)
         }
         return served.response
+    }
+
+    /// Whether the client holds what it asked for already (RFC 9110, If-None-Match with weak comparison).
+    private func isUnchanged(_ request: Request, _ response: Response) -> Bool {
+        guard
+            request.method == .get || request.method == .head, response.status == .ok,
+            let tag = response.headers[.eTag], let asked = request.headers[.ifNoneMatch]
+        else { return false }
+        func strong(_ tag: Substring) -> Substring { tag.hasPrefix("W/") ? tag.dropFirst(2) : tag }
+        return asked == "*"
+            || asked.split(separator: ",").contains { strong($0.withoutEdgeSpace) == strong(tag[...]) }
     }
 
     /// A response, with what the log and the metrics want to know.

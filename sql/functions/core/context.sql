@@ -116,7 +116,8 @@ as $$
         when core.current_user_id() is not null then core.show_id('user', core.current_user_id())
         when core.current_key() is not null then core.show_id('key', core.current_key())
         when core.current_request() is not null then 'anonymous'
-        when core.is_machinery() and session_user = 'levqor_server' then 'system'
+        when core.is_machinery()
+            and 'levqor_server' in (session_user, pg_catalog.current_setting('role', true)) then 'system'
         else 'role:' || session_user
     end
 $$;

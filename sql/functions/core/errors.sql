@@ -66,6 +66,7 @@ select core.seed_error_codes('[
   {"sqlstate": "LQOUT", "status": 503, "slug": "outcome-unknown", "title": "Nobody knows what became of this call", "is_shown": true},
   {"sqlstate": "08", "status": 503, "slug": "unavailable", "title": "Not available just now"},
   {"sqlstate": "22", "status": 422, "slug": "invalid-value", "title": "A value is not acceptable"},
+  {"sqlstate": "22012", "status": 500, "slug": "internal-error", "title": "Something went wrong on our side"},
   {"sqlstate": "22P05", "status": 400, "slug": "bad-request", "title": "The request is not well formed"},
   {"sqlstate": "23", "status": 409, "slug": "conflict", "title": "The state does not allow it"},
   {"sqlstate": "23502", "status": 422, "slug": "invalid-value", "title": "A value is not acceptable"},
