@@ -350,8 +350,9 @@ begin
             lease_token = nextval('jobs.lease_token'),
             lease_seconds = p_lease_seconds,
             leased_until = v_now + make_interval(secs => p_lease_seconds),
-            attempt_started_at = v_now,
-            started_at = coalesce(j.started_at, v_now),
+            -- The statement may have begun before the job that it finds was committed.
+            attempt_started_at = greatest(v_now, j.created_at),
+            started_at = coalesce(j.started_at, greatest(v_now, j.created_at)),
             progress = null
         from unnest(v_accounts, v_ids) as c (account_id, id)
         where j.account_id = c.account_id and j.id = c.id

@@ -54,7 +54,10 @@ begin
     end if;
 
     insert into jobs.transition (account_id, job_id, from_status, to_status, reason, attempt, actor, happened_at)
-    select n.account_id, n.id, o.status, n.status, n.reason, n.attempt, core.current_actor(), core.now()
+    select
+        n.account_id, n.id, o.status, n.status, n.reason, n.attempt, core.current_actor(),
+        -- Never before the step that led here, whatever the statements' own times are.
+        greatest(core.now(), n.created_at, n.attempt_started_at)
     from new_jobs as n
     inner join old_jobs as o on o.account_id = n.account_id and o.id = n.id
     where o.status <> n.status;
@@ -70,7 +73,7 @@ begin
             when n.status = 'queued' then 'failed'
             else n.status
         end,
-        n.error, o.attempt_started_at, core.now()
+        n.error, o.attempt_started_at, greatest(core.now(), o.attempt_started_at)
     from new_jobs as n
     inner join old_jobs as o on o.account_id = n.account_id and o.id = n.id
     where o.status = 'running' and n.status <> 'running';

@@ -90,7 +90,7 @@ begin
         result = p_result,
         error = null,
         leased_until = null,
-        finished_at = core.now()
+        finished_at = greatest(core.now(), j.attempt_started_at)
     where j.account_id = jobs.find_account(p_account_id, p_id) and j.id = p_id
         and j.status = 'running' and j.lease_token = p_lease_token
     returning j.* into v_job;
@@ -168,7 +168,7 @@ begin
         due_at = case when v_status = 'queued' then core.now() + v_delay else j.due_at end,
         is_delayed = v_status = 'queued' and v_delay > interval '0',
         leased_until = null,
-        finished_at = case when v_status <> 'queued' then core.now() end
+        finished_at = case when v_status <> 'queued' then greatest(core.now(), j.attempt_started_at) end
     where j.account_id = v_job.account_id and j.id = v_job.id
     returning j.* into v_job;
     if v_job.status = 'queued' and not v_job.is_delayed then
