@@ -86,6 +86,7 @@ struct ClusterRunner: Sendable {
         try removeStaleFile()
         try PrivateFolder.make(place.log, owner: place.account)
         let socket = try SocketFolder.make(for: place, port: Self.port, previous: previous)
+        removeStaleLock(socket: socket)
         try await configure(socket: socket)
         try await tools.write("", to: place.log + "/start.log")
         let began = Date()
@@ -147,6 +148,15 @@ struct ClusterRunner: Sendable {
         let path = place.data + "/postmaster.pid"
         guard try FileFacts.of(path) != nil, ProcessTable.servers(in: realData) == .none else { return }
         logger.notice("removing the postmaster.pid of a PostgreSQL that is dead")
+        unlink(path)
+    }
+
+    /// Removes the lock of a dead PostgreSQL beside its socket, as PostgreSQL does not while the killed process is still
+    /// a zombie. The folder belongs to this cluster alone.
+    private func removeStaleLock(socket: String) {
+        let path = "\(socket)/.s.PGSQL.\(Self.port).lock"
+        guard access(path, F_OK) == 0, ProcessTable.servers(in: realData) == .none else { return }
+        logger.notice("removing the socket's lock of a PostgreSQL that is dead")
         unlink(path)
     }
 
