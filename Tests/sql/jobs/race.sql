@@ -6,7 +6,7 @@ set local client_min_messages = warning;
 create extension if not exists dblink;
 create temp table s on commit drop as
 select format(
-    'dbname=%s host=%s port=%s user=%s', current_database(), split_part(current_setting('unix_socket_directories'), ',', 1),
+    'dbname=%s host=%s port=%s user=%s', current_database(), btrim(split_part(current_setting('unix_socket_directories'), ',', 1), ' "'),
     current_setting('port'), session_user
 ) as text;
 select dblink_connect('one', text) from s;
