@@ -24,7 +24,9 @@ write_pages() {
         PGOPTIONS='-c search_path=pg_catalog -c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC' PGCLIENTENCODING=UTF8 \
             "$(pg_bin)/psql" -XAtq -v ON_ERROR_STOP=1 -d "$url" -f "$root/scripts/reference/common.sql" \
             -f "$root/scripts/reference/$page.sql" > "$folder/$page.md.new"
-        mv "$folder/$page.md.new" "$folder/$page.md"
+        # Without the empty lines at the end.
+        sed -e :next -e '/^\n*$/{$d;N;b next' -e '}' "$folder/$page.md.new" > "$folder/$page.md"
+        rm "$folder/$page.md.new"
     done
 }
 

@@ -55,7 +55,7 @@ public actor EmbeddedCluster: Service {
 
     /// - Parameter directory: `.levqor` of the project; it is made where missing.
     public init(directory: String, logger: Logger, options: Options = Options()) {
-        self.directory = directory
+        self.directory = URL(fileURLWithPath: directory).standardizedFileURL.path
         self.logger = logger
         self.options = options
     }

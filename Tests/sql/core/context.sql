@@ -1,5 +1,5 @@
 begin;
-select plan(25);
+select plan(34);
 
 create function pg_temp.context() returns jsonb language sql as $$
     select jsonb_build_object(
@@ -46,6 +46,55 @@ select is(core.sees_all(), true, 'which sees all');
 select is(core.current_account(), null, 'and has no caller');
 select core.set_caller(null, null, null, null, null, null, null);
 select is(core.is_machinery(), false, 'a caller ends it');
+
+-- Who acts when the clock does: what its task gives is kept with the run. Another login works for the server by its role.
+create role context_login;
+grant levqor_server to context_login;
+grant execute on function schedule.run_due() to context_login;
+update schedule.task set is_enabled = false;
+insert into schedule.task (name, function, every, description)
+values ('tell-actor', 'core.current_actor', '1 second', 'tells who acts');
+create function pg_temp.actor() returns text language sql security definer as 'select core.current_actor()';
+create function pg_temp.last_actor() returns text language sql as $$
+    select r.result from schedule.run as r where r.task = 'tell-actor' order by r.slot desc limit 1
+$$;
+
+select core.set_test_clock('2031-01-01 12:00:00+00');
+set local session authorization context_login;
+set local role levqor_server;
+select is(array_agg(r.outcome), '{succeeded}', 'a login runs the clock as the server') from schedule.run_due() as r;
+reset session authorization;
+select is(pg_temp.last_actor(), 'system', 'and the system acts');
+
+select core.set_test_clock('2031-01-01 12:00:01+00');
+set local session authorization levqor_server;
+select is(array_agg(r.outcome), '{succeeded}', 'the server''s own login runs the clock') from schedule.run_due() as r;
+reset session authorization;
+select is(pg_temp.last_actor(), 'system', 'and the system acts too');
+
+select core.set_test_clock('2031-01-01 12:00:02+00');
+set local session authorization context_login;
+select is(array_agg(r.outcome), '{succeeded}', 'the login runs the clock in its own name') from schedule.run_due() as r;
+reset session authorization;
+select is(pg_temp.last_actor(), 'role:context_login', 'and is named');
+
+select core.set_caller(null, null, null, null, null, null, null);
+set local session authorization context_login;
+set local role levqor_server;
+select is(pg_temp.actor(), 'role:context_login', 'outside of the machinery the role makes nobody the system');
+reset session authorization;
+select core.set_caller(null, null, null, null, null, null, 'req_5');
+set local session authorization context_login;
+set local role levqor_server;
+select is(pg_temp.actor(), 'anonymous', 'nor in a request');
+reset session authorization;
+select core.set_caller(null, null, null, null, null, null, null);
+set local role levqor_owner;
+select set_config('levqor.machinery', 'on', true);
+select is(core.current_actor(), 'role:' || session_user, 'who works as the owner in psql is named');
+reset role;
+select core.set_caller(null, null, null, null, null, null, null);
+select core.set_test_clock(null);
 
 -- What an account sees.
 select test.make_account('A') as a, test.make_account('B') as b \gset

@@ -1,6 +1,6 @@
 -- What keeps strangers apart in one statement, rule by rule.
 begin;
-select plan(78);
+select plan(82);
 
 -- Doors that do what no door of the product may.
 set local role levqor_owner;
@@ -51,6 +51,12 @@ begin
     return http.no_content();
 end;
 $$;
+create function api.try_divide(p_by integer) returns http.response language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    return http.json(200, jsonb_build_object('quotient', 6 / p_by));
+end;
+$$;
 create function api.try_nothing() returns http.response language sql volatile security definer
 set search_path = pg_catalog, pg_temp as 'select null::http.response';
 create function api.try_wait(p_until timestamptz) returns http.response language plpgsql volatile security definer
@@ -78,6 +84,7 @@ from (values
     ('context', 'context', 'public', 'any', '{}'), ('mine', 'context', 'key', 'any', '{}'),
     ('hint', 'hint', 'public', 'any', '{}'), ('insert', 'insert', 'public', 'any', '{}'),
     ('raise', 'raise', 'public', 'any', '{}'), ('assert', 'assert', 'public', 'any', '{}'),
+    ('divide', 'divide', 'public', 'any', '{}'),
     ('nothing', 'nothing', 'public', 'any', '{}'), ('wait', 'wait', 'public', 'any', '{}'),
     ('audited', 'audited', 'key', 'any', '{}'), ('development', 'context', 'public', 'development', '{}'),
     ('platform', 'context', 'key', 'any', '{platform}')
@@ -213,6 +220,21 @@ select is(
 select is((select b.status from broken as b where b.call = 4), 422, 'a violated check is 422');
 select is((select b.status from broken as b where b.call = 5), 200, 'and the call behind goes on');
 select is_empty('select from api.deferred_parent', 'nothing of the failed calls is left');
+
+-- A division by zero is of the class of values that are not acceptable, and yet no client's mistake.
+create temp table divided as
+select c.* from test.call_many('[{"method": "POST", "path": "/try/divide", "request_id": "req_6", "body": {"by": 0}},
+    {"method": "POST", "path": "/try/divide", "body": {"by": 2}}]') as c;
+select is(
+    (select row(d.status, d.body)::text from divided as d where d.call = 1),
+    row(500, '{"type": "/problems/internal-error", "title": "Something went wrong on our side", "status": 500,
+        "code": "internal-error", "request_id": "req_6"}'::jsonb)::text, 'a division by zero is 500 and tells nothing'
+);
+select is((select d.more ->> 'sqlstate' from divided as d where d.call = 1), '22012', 'of the state 22012');
+select is(
+    (select d.more -> 'fault' ->> 'message' from divided as d where d.call = 1), 'division by zero', 'which the log gets'
+);
+select is((select d.body from divided as d where d.call = 2), '{"quotient": 3}'::jsonb, 'and the call behind goes on');
 
 -- Arguments.
 select is(c.status, x.status, x.told)

@@ -1,6 +1,6 @@
 -- What doors answer with, and problems by their SQLSTATE.
 begin;
-select plan(54);
+select plan(55);
 
 -- Answers.
 select is(
@@ -105,7 +105,8 @@ select is(
     (http.problem(h.sqlstate, 'x')).headers, h.headers || '{"Content-Type": "application/problem+json"}', h.told
 )
 from (values
-    ('LQ404', '{}'::jsonb, 'a problem has its type'), ('LQ503', '{"Retry-After": "1"}', '503 says when to come back'),
+    ('LQ404', '{}'::jsonb, 'a problem has its type'), ('LQ500', '{}', 'our own mistake no more than that'),
+    ('LQ503', '{"Retry-After": "1"}', '503 says when to come back'),
     ('LQ401', '{"WWW-Authenticate": "ApiKey realm=\"levqor\""}', '401 what is wanted')
 ) as h (sqlstate, headers, told);
 select is(

@@ -1,6 +1,6 @@
 -- Rate policies: exact numbers, one by one and in a batch.
 begin;
-select plan(37);
+select plan(44);
 
 set local role levqor_owner;
 create function api.try_limit() returns http.response language sql volatile security definer
@@ -136,6 +136,31 @@ select is((select p.local_columns from limits.policy as p where p.name = 'write-
     'the operator''s change is noted');
 update limits.policy set is_enabled = false where name = 'write-address';
 select is(c.status, 204, 'no policy, no limit') from test.call('POST', '/try/limit', null, null, '192.0.2.50') as c;
+
+-- Rates that can not be. Time is counted in microseconds: a finer emission interval would be none, and limit nothing.
+select throws_ok(
+    format(
+        'insert into limits.policy (name, scope, route_class, quota, window_seconds, burst) values (%L, %L, %L, %s, %s, %s)',
+        'odd', 'all', 'odd', x.quota, x.window_seconds, x.burst
+    ), '23514', format('new row for relation "policy" violates check constraint "policy_%s_check"', x.rule), x.told
+)
+from (values
+    (1000001, 1, 1, 'rate_is_at_most_a_million_a_second', 'an emission interval below a microsecond is refused'),
+    (60000001, 60, 1, 'rate_is_at_most_a_million_a_second', 'also where it would be rounded up to one'),
+    (-1, 1, 1, 'quota_is_positive', 'as are fewer calls than none'), (1, 1, 0, 'burst_is_positive', 'no burst'),
+    (1, 86401, 1, 'window_is_bounded', 'and a window of more than a day')
+) as x (quota, window_seconds, burst, rule, told);
+insert into limits.policy (name, scope, route_class, quota, window_seconds, burst)
+values ('fast', 'all', 'fast', 60000000, 60, 3);
+select is(
+    row(p.emission, p.tolerance)::text, '(00:00:00.000001,00:00:00.000003)', 'a million a second is the most there is'
+)
+from limits.policy as p where p.name = 'fast';
+select throws_ok(
+    $$update limits.policy set window_seconds = 59 where name = 'fast'$$, '23514',
+    'new row for relation "policy" violates check constraint "policy_rate_is_at_most_a_million_a_second_check"',
+    'and no change makes it more'
+);
 
 -- Sweeping.
 select core.set_test_clock('2031-01-02 15:00:00+00');

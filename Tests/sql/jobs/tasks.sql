@@ -1,0 +1,93 @@
+-- The queue's tasks of the clock.
+begin;
+select plan(17);
+
+-- As the product seeds them.
+select set_eq(
+    $$select t.name, t.function, t.every, t.is_enabled, t.origin from schedule.task as t where t.function like 'jobs.%'$$,
+    $$values ('jobs-rescue-expired', 'jobs.rescue_expired', interval '5 seconds', true, 'file'),
+        ('jobs-let-in-delayed', 'jobs.let_in_delayed', interval '5 seconds', true, 'file')$$,
+    'two tasks tend the queue'
+);
+
+-- A job whose worker is gone, one on its last attempt, and one that is delayed.
+delete from jobs.job;
+update schedule.task set is_enabled = false where function not like 'jobs.%';
+delete from schedule.run;
+select core.set_test_clock('2031-01-01 12:00:00+00');
+select test.make_account('A') as a \gset
+select jobs.submit_job(:'a', 'lost', '{}'), jobs.submit_job(:'a', 'spent', '{}', p_max_attempts => 1),
+    jobs.submit_job(:'a', 'later', '{}', p_run_at => core.now() + interval '1 minute');
+select jobs.claim_jobs('gone', '{lost,spent}', 2, 30);
+create temp view queue as
+select string_agg(j.workflow || ' ' || j.status || case when j.is_delayed then ' delayed' else '' end, ', ' order by j.workflow) as told
+from jobs.job as j;
+select is(q.told, 'later queued delayed, lost running, spent running', 'two jobs run and one waits for its time') from queue as q;
+
+-- The clock, as the server calls it.
+select core.set_test_clock('2031-01-01 12:00:29+00');
+set local role levqor_server;
+create temp table early as select r.* from schedule.run_due() as r;
+reset role;
+select is(
+    array_agg(e.task || ' ' || e.outcome order by e.task), '{jobs-let-in-delayed succeeded,jobs-rescue-expired succeeded}',
+    'both run'
+)
+from early as e;
+select is(q.told, 'later queued delayed, lost running, spent running', 'and too early they change nothing') from queue as q;
+select is(max(e.next_due), '2031-01-01 12:00:30+00'::timestamptz, 'they are due in the next slot of five seconds') from early as e;
+select core.set_test_clock('2031-01-01 12:00:29.999+00');
+select is_empty('select from schedule.run_due()', 'and not before');
+
+select core.set_test_clock('2031-01-01 12:00:31+00');
+set local role levqor_server;
+create temp table rescued as select r.* from schedule.run_due() as r;
+reset role;
+select is(q.told, 'later queued delayed, lost queued, spent failed', 'a job whose worker is gone is taken back') from queue as q;
+select is(
+    array_agg(r.task || ' ' || r.outcome order by r.task), '{jobs-let-in-delayed succeeded,jobs-rescue-expired succeeded}',
+    'by a run that succeeded'
+)
+from rescued as r;
+select ok(
+    exists (select from rescued as r cross join lateral unnest(r.hints) as h (hint)
+        where r.task = 'jobs-rescue-expired' and starts_with(h.hint, 'jobs/') and strpos(h.hint, '/lost') > 0),
+    'workers that wait get a hint'
+);
+select is(
+    (select array_agg(t.actor || ' ' || t.to_status order by t.to_status) from jobs.transition as t where t.reason = 'lease_expired'),
+    '{"system failed","system queued"}', 'the history names the system'
+);
+
+select core.set_test_clock('2031-01-01 12:01:00+00');
+set local role levqor_server;
+create temp table let_in as select r.* from schedule.run_due() as r;
+reset role;
+select is(q.told, 'later queued, lost queued, spent failed', 'a job whose time has come is let in') from queue as q;
+select ok(
+    exists (select from let_in as r cross join lateral unnest(r.hints) as h (hint)
+        where r.task = 'jobs-let-in-delayed' and starts_with(h.hint, 'jobs/') and strpos(h.hint, '/later') > 0),
+    'with a hint for its workers'
+);
+select is(
+    array_agg(j.workflow order by j.workflow), '{later,lost}', 'and both can be claimed'
+)
+from jobs.claim_jobs('next', '{later,lost}', 5, 30) as j;
+
+-- An operator's change stays.
+update schedule.task set every = '1 minute' where name = 'jobs-rescue-expired';
+select core.seed('schedule.task', '{name}', '{"name": "jobs-rescue-expired", "function": "jobs.rescue_expired",
+    "every": "5 seconds", "description": "take jobs back from workers that are gone"}');
+select is(
+    (select t.every from schedule.task as t where t.name = 'jobs-rescue-expired'), '1 minute', 'a deploy leaves the operator''s interval'
+);
+update schedule.task set is_enabled = false where name = 'jobs-let-in-delayed';
+select core.set_test_clock('2031-01-01 12:05:00+00');
+select is(array_agg(r.task), '{jobs-rescue-expired}', 'and a task that is off is off') from schedule.run_due() as r;
+
+-- Rights: the clock is their only caller.
+select function_privs_are('jobs', 'rescue_expired', array['integer', 'uuid'], 'levqor_server', '{}', 'no server rescues by itself');
+select function_privs_are('jobs', 'let_in_delayed', array['integer', 'uuid'], 'levqor_server', '{}', 'nor lets in');
+
+select * from finish();
+rollback;
