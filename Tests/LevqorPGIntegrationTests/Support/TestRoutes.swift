@@ -14,7 +14,7 @@ enum TestRoutes {
         set search_path = pg_catalog, pg_temp as $$
         begin
             return http.json(200, jsonb_build_object(
-                'n', p_n, 'square', p_n * p_n, 'account', core.current_account(), 'key', core.current_key(),
+                'n', p_n, 'square', p_n::bigint * p_n, 'account', core.current_account(), 'key', core.current_key(),
                 'address', core.current_address(), 'request', core.current_request(),
                 'leftover', current_setting('levqor.wait_until', true)));
         end $$;
