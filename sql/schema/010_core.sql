@@ -15,7 +15,8 @@ create table core.error_code (
     constraint error_code_slug_is_kebab_case_check check (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$')
 );
 comment on table core.error_code is
-'The one table from SQLSTATE to HTTP problem. A row of two characters covers its whole class; five characters win over two.';
+'The one table from SQLSTATE to HTTP problem. A row of two characters covers its whole class; five characters win '
+'over two.';
 comment on column core.error_code.sqlstate is 'SQLSTATE of five characters, or a class of two';
 comment on column core.error_code.status is 'HTTP status of the problem';
 comment on column core.error_code.slug is 'last part of the problem''s type URI';
@@ -33,7 +34,8 @@ create table core.setting (
     constraint setting_origin_is_known_check check (origin in ('file', 'local'))
 );
 comment on table core.setting is
-'Settings an operator may change with UPDATE; a change is felt by the next call. Deploys never overwrite a changed value.';
+'Settings an operator may change with UPDATE; a change is felt by the next call. Deploys never overwrite a changed '
+'value.';
 comment on column core.setting.name is 'dotted name, domain first';
 comment on column core.setting.value is 'JSON value; its type is fixed by the description';
 comment on column core.setting.description is 'what it does, with type and unit';
@@ -46,7 +48,8 @@ create table core.test_clock (
     constraint test_clock_pkey primary key (is_only_row),
     constraint test_clock_has_one_row_check check (is_only_row)
 );
-comment on table core.test_clock is 'Empty in production. A row here is the time that core.now() tells, for tests and rehearsals.';
+comment on table core.test_clock is
+'Empty in production. A row here is the time that core.now() tells, for tests and rehearsals.';
 comment on column core.test_clock.is_only_row is 'keeps the table at one row';
 comment on column core.test_clock.now_at is 'the time told by core.now()';
 
@@ -58,10 +61,12 @@ create table core.migration (
     constraint migration_pkey primary key (number),
     constraint migration_number_is_positive_check check (number > 0)
 );
-comment on table core.migration is 'Migrations this database holds; a fresh install records those that its schema already includes.';
+comment on table core.migration is
+'Migrations this database holds; a fresh install records those that its schema already includes.';
 comment on column core.migration.number is 'NNNN of the file in sql/migrations';
 comment on column core.migration.name is 'file name without number and ending';
-comment on column core.migration.checksum is 'SHA-256 of the file in hex; null when recorded by a fresh install through psql';
+comment on column core.migration.checksum is
+'SHA-256 of the file in hex; null when recorded by a fresh install through psql';
 comment on column core.migration.applied_at is 'when it was applied or recorded';
 
 create table core.deployed_file (
@@ -77,7 +82,8 @@ comment on column core.deployed_file.path is 'path under sql/, such as functions
 comment on column core.deployed_file.checksum is 'SHA-256 of the file in hex';
 comment on column core.deployed_file.objects is
 'what it made: functions, views, triggers by identity, seeded rows by table and key';
-comment on column core.deployed_file.left_objects is 'what earlier versions of it made and it does not; gone after migrate --prune';
+comment on column core.deployed_file.left_objects is
+'what earlier versions of it made and it does not; gone after migrate --prune';
 comment on column core.deployed_file.applied_at is 'when it was replayed last';
 
 create table core.deployment (
@@ -91,13 +97,17 @@ create table core.deployment (
     constraint deployment_pkey primary key (is_only_row),
     constraint deployment_has_one_row_check check (is_only_row)
 );
-comment on table core.deployment is 'What is deployed. A server refuses to start when it is behind, or when the database is ahead by a breaking step.';
+comment on table core.deployment is
+'What is deployed. A server refuses to start when it is behind, or when the database is ahead by a breaking step.';
 comment on column core.deployment.is_only_row is 'keeps the table at one row';
 comment on column core.deployment.product_version is 'version of the files deployed last';
-comment on column core.deployment.breaking_level is 'number of breaking steps the database has taken; a server knows the highest it can work with';
+comment on column core.deployment.breaking_level is
+'number of breaking steps the database has taken; a server knows the highest it can work with';
 comment on column core.deployment.digests is
-'SHA-256 over the function files and migrations of each deploy, newest last: a server finds its own and knows whether it is behind';
+'SHA-256 over the function files and migrations of each deploy, newest last: a server finds its own and knows whether '
+'it is behind';
 comment on column core.deployment.schema_digest is
-'SHA-256 over the schema files that the database was made with or migrated to; tells an edited schema file without a migration';
+'SHA-256 over the schema files that the database was made with or migrated to; tells an edited schema file without a '
+'migration';
 comment on column core.deployment.deployed_by is 'login of the last deploy';
 comment on column core.deployment.deployed_at is 'when the last deploy ended';

@@ -4,7 +4,9 @@ comment on schema http is 'HTTP in SQL: routes as rows, the one entry point, pro
 grant usage on schema http to levqor_server, levqor_dba;
 
 create schema api;
-comment on schema api is 'Doors: one function a route. They check who asks, call the domain and shape the answer. Reached through http.handle_many only.';
+comment on schema api is
+'Doors: one function a route. They check who asks, call the domain and shape the answer. Reached through '
+'http.handle_many only.';
 
 create table http.route (
     id integer generated always as identity,
@@ -42,7 +44,8 @@ create table http.route (
     constraint route_origin_is_known_check check (origin in ('file', 'local'))
 );
 comment on table http.route is
-'One row a route: which function answers it and under what rules. Registered beside the function; an UPDATE takes effect at once.';
+'One row a route: which function answers it and under what rules. Registered beside the function; an UPDATE takes '
+'effect at once.';
 comment on column http.route.id is 'number the server sends with each call';
 comment on column http.route.method is 'HTTP method; a GET answers HEAD too';
 comment on column http.route.path is 'path with {named} parts; each names an argument of the function';
@@ -51,11 +54,15 @@ comment on column http.route.domain is 'schema it belongs to; groups the routes 
 comment on column http.route.access is 'public: anybody; key: a live API key is needed';
 comment on column http.route.scopes is 'scopes of which the key must hold one; empty: any key';
 comment on column http.route.lane is
-'gathered: shares a statement with others; alone: locks shared rows, needs another isolation level, or may take longer than 50 ms';
-comment on column http.route.timeout_ms is 'statement timeout in milliseconds in the lane alone; the gathered lane has its own';
+'gathered: shares a statement with others; alone: locks shared rows, needs another isolation level, or may take '
+'longer than 50 ms';
+comment on column http.route.timeout_ms is
+'statement timeout in milliseconds in the lane alone; the gathered lane has its own';
 comment on column http.route.body_cap is 'largest request body in bytes; more is 413';
-comment on column http.route.limit_class is 'class whose rate policies apply (limits.policy.route_class); null: not limited';
-comment on column http.route.mode is 'development: answered with 404 unless the setting http.environment is development';
+comment on column http.route.limit_class is
+'class whose rate policies apply (limits.policy.route_class); null: not limited';
+comment on column http.route.mode is
+'development: answered with 404 unless the setting core.environment is development';
 comment on column http.route.is_sensitive is 'a success must leave an entry in audit.entry; counted for audit coverage';
 comment on column http.route.is_enabled is 'false: answered as if it did not exist';
 comment on column http.route.request_schema is 'JSON Schema 2020-12 of the body; null: no body is taken';
@@ -74,8 +81,10 @@ create type http.response as (
     reveal jsonb
 );
 comment on type http.response is
-'What a door answers: status; headers (object; a value may be an array to repeat the header); body as text; or what to wait
-for (topics, until when); reveal maps a random placeholder in the body to the name of a secret that only the server can derive.';
+'What a door answers: status; headers (object; a value may be an array to repeat the header); '
+'body as text; or what to wait
+for (topics, until when); reveal maps a random placeholder in the body to the name of a secret '
+'that only the server can derive.';
 
 create type http.call as (
     ordinal integer,
@@ -88,7 +97,8 @@ create type http.call as (
     refusal text,
     refusal_more jsonb
 );
-comment on type http.call is 'A call on its way through the guard: who it is, and the SQLSTATE that refuses it, if any.';
+comment on type http.call is
+'A call on its way through the guard: who it is, and the SQLSTATE that refuses it, if any.';
 
 create table http.shared_schema (
     name text not null,
@@ -111,9 +121,11 @@ create table http.document (
     made_at timestamptz not null,
     constraint document_pkey primary key (name)
 );
-comment on table http.document is 'Documents made from the routes, kept because making them takes tens of milliseconds.';
+comment on table http.document is
+'Documents made from the routes, kept because making them takes tens of milliseconds.';
 comment on column http.document.name is 'openapi or docs';
-comment on column http.document.fingerprint is 'http.fingerprint_routes() it was made from; another one: made anew when asked for';
+comment on column http.document.fingerprint is
+'http.fingerprint_routes() it was made from; another one: made anew when asked for';
 comment on column http.document.body is 'the document';
 comment on column http.document.made_at is 'when it was made';
 

@@ -20,10 +20,12 @@ create table identity.account (
     constraint account_signing_generation_is_positive_check check (signing_generation > 0)
 );
 create unique index account_operator_is_one_idx on identity.account (kind) where kind = 'operator';
-comment on table identity.account is 'A customer: one person or a company. Jobs, quota, ledger and data belong to it. The operator is one too.';
+comment on table identity.account is
+'A customer: one person or a company. Jobs, quota, ledger and data belong to it. The operator is one too.';
 comment on column identity.account.id is 'UUIDv7; shown as acct_…';
 comment on column identity.account.name is 'name shown to people';
-comment on column identity.account.kind is 'operator: who runs this deployment; company; personal: made for a user who came alone';
+comment on column identity.account.kind is
+'operator: who runs this deployment; company; personal: made for a user who came alone';
 comment on column identity.account.status is 'active; suspended: may read only; closed: nothing';
 comment on column identity.account.signing_generation is
 'number of the webhook signing secret in use; the secret is derived from it and kept nowhere';

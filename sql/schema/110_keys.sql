@@ -31,7 +31,8 @@ comment on column keys.api_key.id is 'UUIDv7, shown as key_…; also inside the 
 comment on column keys.api_key.name is 'what its owner calls it';
 comment on column keys.api_key.mode is 'live or test; told by the prefix lvk_live_ or lvk_test_';
 comment on column keys.api_key.hash is 'SHA-256 of the whole text';
-comment on column keys.api_key.scopes is 'what it may do: platform, admin, jobs:submit, jobs:read, jobs:work, keys:manage';
+comment on column keys.api_key.scopes is
+'what it may do: platform, admin, jobs:submit, jobs:read, jobs:work, keys:manage';
 comment on column keys.api_key.not_before is 'refused before this time';
 comment on column keys.api_key.expires_at is 'refused from this time on';
 comment on column keys.api_key.revoked_at is 'refused from this time on; set by a person';

@@ -37,7 +37,8 @@ create table audit.sensitive_call (
 );
 create index sensitive_call_happened_at_idx on audit.sensitive_call (happened_at);
 comment on table audit.sensitive_call is
-'Every successful call of a route marked sensitive, counted by the entry point: what audit coverage is measured against.';
+'Every successful call of a route marked sensitive, counted by the entry point: what audit coverage is measured '
+'against.';
 comment on column audit.sensitive_call.id is 'running number';
 comment on column audit.sensitive_call.happened_at is 'when, by core.now()';
 comment on column audit.sensitive_call.request_id is 'the request';

@@ -14,8 +14,12 @@ create table limits.policy (
     is_enabled boolean not null default true,
     origin text not null default 'local',
     local_columns text[] not null default '{}',
-    emission interval not null generated always as (make_interval(secs => window_seconds::double precision / quota)) stored,
-    tolerance interval not null generated always as (make_interval(secs => window_seconds::double precision / quota * burst)) stored,
+    emission interval not null generated always as (
+        make_interval(secs => window_seconds::double precision / greatest(quota, 1))
+    ) stored,
+    tolerance interval not null generated always as (
+        make_interval(secs => window_seconds::double precision / greatest(quota, 1) * burst)
+    ) stored,
     constraint policy_pkey primary key (id),
     constraint policy_name_key unique (name),
     constraint policy_name_is_token_check check (name ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
@@ -28,7 +32,8 @@ create table limits.policy (
     constraint policy_origin_is_known_check check (origin in ('file', 'local'))
 );
 comment on table limits.policy is
-'Rate policies; an UPDATE takes effect with the next call. GCRA: a window admits at most burst + quota, and quota a window in the long run.';
+'Rate policies; an UPDATE takes effect with the next call. GCRA: a window admits at most burst + quota, and quota a '
+'window in the long run.';
 comment on column limits.policy.id is 'number in the buckets';
 comment on column limits.policy.name is 'name in the RateLimit fields';
 comment on column limits.policy.scope is
@@ -52,7 +57,8 @@ create unlogged table limits.bucket (
     constraint bucket_pkey primary key (policy_id, subject)
 ) with (fillfactor = 50);
 comment on table limits.bucket is
-'GCRA state. Unlogged: after a crash every bucket is empty, which admits at most one burst more. Hot: no reporting role may read it.';
+'GCRA state. Unlogged: after a crash every bucket is empty, which admits at most one burst more. Hot: no reporting '
+'role may read it.';
 comment on column limits.bucket.policy_id is 'limits.policy.id; no foreign key, for speed: orphans are swept';
 comment on column limits.bucket.subject is 'address, account, key, or * for all';
 comment on column limits.bucket.full_at is 'theoretical arrival time: when the bucket will be whole again';

@@ -1,13 +1,14 @@
 -- outbox: messages to the outside, and every attempt to deliver them.
 create schema outbox;
-comment on schema outbox is 'Machinery: messages to the outside, written in the transaction of what they tell, sent by the reactor.';
+comment on schema outbox is
+'Machinery: messages to the outside, written in the transaction of what they tell, sent by the reactor.';
 grant usage on schema outbox to levqor_server, levqor_dba;
 
 create sequence outbox.lease_token as bigint;
 comment on sequence outbox.lease_token is 'Fencing tokens: each claim of a message gets the next one.';
 
--- Where the round over accounts stands while more is due than one claim looks at. A sequence, because setting it waits for
--- nobody. Two, because a UUID has twice the bits; halves of two claims that mix do no harm.
+-- Where the round over accounts stands while more is due than one claim looks at. A sequence, because setting it
+-- waits for nobody. Two, because a UUID has twice the bits; halves of two claims that mix do no harm.
 create sequence outbox.claim_cursor_high as bigint minvalue -9223372036854775808 start 0;
 comment on sequence outbox.claim_cursor_high is 'First half of the account that was looked at last when much is due.';
 create sequence outbox.claim_cursor_low as bigint minvalue -9223372036854775808 start 0;
@@ -64,11 +65,13 @@ create table outbox.message (
     constraint message_end_has_time_check check ((state in ('done', 'dead')) = (finished_at is not null))
 );
 create index message_wake_at_idx on outbox.message (wake_at, account_id, id) where state in ('pending', 'sending');
-create index message_account_id_wake_at_idx on outbox.message (account_id, wake_at) where state in ('pending', 'sending');
+create index message_account_id_wake_at_idx on outbox.message (account_id, wake_at)
+where state in ('pending', 'sending');
 create index message_source_idx on outbox.message (account_id, source_domain, source_id);
 create index message_dead_idx on outbox.message (finished_at, account_id, id) where state = 'dead';
 comment on table outbox.message is
-'A message to the outside. Written in the transaction of what it tells; delivered at least once, with one id over all attempts.';
+'A message to the outside. Written in the transaction of what it tells; delivered at least once, with one id over all '
+'attempts.';
 comment on column outbox.message.account_id is 'account in whose name it goes out';
 comment on column outbox.message.id is 'UUIDv7; shown as msg_…, the webhook-id of every attempt';
 comment on column outbox.message.kind is 'transport: http';
@@ -89,7 +92,8 @@ comment on column outbox.message.uncounted_attempts is
 comment on column outbox.message.max_attempts is 'counted attempts after which it is dead';
 comment on column outbox.message.due_at is 'when the next attempt is due';
 comment on column outbox.message.worker is 'who claimed it last';
-comment on column outbox.message.lease_token is 'fencing token of the last claim: a report with another one changes nothing';
+comment on column outbox.message.lease_token is
+'fencing token of the last claim: a report with another one changes nothing';
 comment on column outbox.message.claimed_at is 'when it was claimed last';
 comment on column outbox.message.leased_until is 'when the claim lapses and anybody may claim again';
 comment on column outbox.message.last_status is 'HTTP status of the last answer';
@@ -97,7 +101,8 @@ comment on column outbox.message.last_error is 'why the last attempt gave no ans
 comment on column outbox.message.late_reports is 'reports that came after their lease had passed on, and were ignored';
 comment on column outbox.message.created_at is 'when it was written';
 comment on column outbox.message.finished_at is 'when it was done or dead';
-comment on column outbox.message.wake_at is 'when a claim may take it: due_at while pending, leased_until while sending';
+comment on column outbox.message.wake_at is
+'when a claim may take it: due_at while pending, leased_until while sending';
 
 create table outbox.attempt (
     account_id uuid not null,

@@ -20,10 +20,12 @@ create table schedule.task (
     constraint task_origin_is_known_check check (origin in ('file', 'local'))
 );
 comment on table schedule.task is
-'What runs at an interval; an UPDATE takes effect at once. Slots are counted from 2000-01-01 UTC, so a daily task runs at midnight UTC.
+'What runs at an interval; an UPDATE takes effect at once. Slots are counted from 2000-01-01 UTC, so a daily task runs '
+'at midnight UTC.
 Cron texts with time zones, catch-up windows and tasks that commit in steps are not in it yet.';
 comment on column schedule.task.name is 'name of the task';
-comment on column schedule.task.function is 'function that does the work, schema.name, called without arguments; what it returns is kept with the run';
+comment on column schedule.task.function is
+'function that does the work, schema.name, called without arguments; what it returns is kept with the run';
 comment on column schedule.task.every is 'length of a slot: once in each';
 comment on column schedule.task.timeout is
 'how long a run may take; the server takes the longest of all as the statement timeout of its clock';

@@ -6,8 +6,8 @@ grant usage on schema jobs to levqor_dba;
 create sequence jobs.lease_token as bigint;
 comment on sequence jobs.lease_token is 'Fencing tokens: each claim of a job gets the next one.';
 
--- Where the round over accounts stands. A sequence, because setting it waits for nobody. Two, because a UUID has twice the
--- bits; halves of two claims that mix do no harm.
+-- Where the round over accounts stands. A sequence, because setting it waits for nobody. Two, because a UUID has
+-- twice the bits; halves of two claims that mix do no harm.
 create sequence jobs.claim_cursor_high as bigint minvalue -9223372036854775808 start 0;
 comment on sequence jobs.claim_cursor_high is 'First half of the account that a claim over all accounts served last.';
 create sequence jobs.claim_cursor_low as bigint minvalue -9223372036854775808 start 0;
@@ -75,7 +75,10 @@ create table jobs.job (
         (status = 'running') = (leased_until is not null)
         and (
             status <> 'running'
-            or (lease_token is not null and lease_seconds is not null and worker is not null and attempt_started_at is not null)
+            or (
+                lease_token is not null and lease_seconds is not null and worker is not null
+                and attempt_started_at is not null
+            )
         )
     ),
     constraint job_lease_is_bounded_check check (lease_seconds between 1 and 86400),
@@ -91,12 +94,14 @@ create table jobs.job (
     constraint job_payload_is_object_check check (jsonb_typeof(payload) = 'object'),
     constraint job_payload_is_bounded_check check (pg_column_size(payload) <= 2097152),
     constraint job_result_is_bounded_check check (pg_column_size(result) <= 2097152),
-    constraint job_error_is_small_object_check check (jsonb_typeof(error) = 'object' and pg_column_size(error) <= 65536),
+    constraint job_error_is_small_object_check
+    check (jsonb_typeof(error) = 'object' and pg_column_size(error) <= 65536),
     constraint job_progress_is_small_check check (pg_column_size(progress) <= 16384)
 ) with (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
--- What may be claimed, in the order of claims: for any workflow, and for named ones. Delayed jobs are let in when due, so that a
--- claim never steps over jobs that it may not take.
-create index job_claimable_idx on jobs.job (account_id, priority_rank, due_at, id) where status = 'queued' and not is_delayed;
+-- What may be claimed, in the order of claims: for any workflow, and for named ones. Delayed jobs are let in when
+-- due, so that a claim never steps over jobs that it may not take.
+create index job_claimable_idx on jobs.job (account_id, priority_rank, due_at, id)
+where status = 'queued' and not is_delayed;
 create index job_claimable_by_workflow_idx on jobs.job (workflow, account_id, priority_rank, due_at, id)
 where status = 'queued' and not is_delayed;
 create index job_delayed_idx on jobs.job (due_at, account_id, id) where status = 'queued' and is_delayed;
@@ -104,17 +109,20 @@ create index job_leased_until_idx on jobs.job (leased_until, account_id, id) whe
 create index job_account_id_status_idx on jobs.job (account_id, status, id) where status <> 'succeeded';
 create index job_finished_at_idx on jobs.job (finished_at, status) where finished_at is not null;
 create index job_id_idx on jobs.job (id);
-comment on table jobs.job is 'One row a job. Who changes its status goes by jobs.allowed_transition, and leaves a row in jobs.transition.';
+comment on table jobs.job is
+'One row a job. Who changes its status goes by jobs.allowed_transition, and leaves a row in jobs.transition.';
 comment on column jobs.job.account_id is 'account it belongs to';
 comment on column jobs.job.id is 'UUIDv7 of created_at; shown as job_…';
 comment on column jobs.job.workflow is 'what is to be done: workers claim by it';
-comment on column jobs.job.priority is 'low, normal or high: claimed in order of priority, then age, within the account';
+comment on column jobs.job.priority is
+'low, normal or high: claimed in order of priority, then age, within the account';
 comment on column jobs.job.status is 'queued, running, succeeded, failed or canceled; the last three are final';
 comment on column jobs.job.reason is 'why it is in this status';
 comment on column jobs.job.attempt is 'attempts begun; the number of the present or last one';
 comment on column jobs.job.max_attempts is 'attempts after which it has failed for good';
 comment on column jobs.job.due_at is 'not claimed before this time';
-comment on column jobs.job.is_delayed is 'due later: out of the reach of claims until one of them, or the clock, lets it in';
+comment on column jobs.job.is_delayed is
+'due later: out of the reach of claims until one of them, or the clock, lets it in';
 comment on column jobs.job.worker is 'who has or had it, as the worker calls itself';
 comment on column jobs.job.lease_token is 'fencing token of the last claim: only its holder may go on with the job';
 comment on column jobs.job.lease_seconds is 'how long each heartbeat extends the lease';
@@ -142,7 +150,8 @@ create table jobs.attempt (
     started_at timestamptz not null,
     finished_at timestamptz not null,
     constraint attempt_pkey primary key (account_id, job_id, number),
-    constraint attempt_job_id_fkey foreign key (account_id, job_id) references jobs.job (account_id, id) on delete cascade,
+    constraint attempt_job_id_fkey foreign key (account_id, job_id)
+    references jobs.job (account_id, id) on delete cascade,
     constraint attempt_outcome_is_known_check check (outcome in ('succeeded', 'failed', 'lost', 'canceled'))
 );
 comment on table jobs.attempt is 'One row a finished attempt; the running one is in jobs.job.';
@@ -167,7 +176,8 @@ create table jobs.transition (
     actor text not null,
     happened_at timestamptz not null,
     constraint transition_pkey primary key (account_id, job_id, id),
-    constraint transition_job_id_fkey foreign key (account_id, job_id) references jobs.job (account_id, id) on delete cascade
+    constraint transition_job_id_fkey foreign key (account_id, job_id)
+    references jobs.job (account_id, id) on delete cascade
 );
 comment on table jobs.transition is 'Every change of a job''s status, written by a trigger.';
 comment on column jobs.transition.account_id is 'account of the job';
@@ -175,7 +185,8 @@ comment on column jobs.transition.job_id is 'the job';
 comment on column jobs.transition.id is 'running number';
 comment on column jobs.transition.from_status is 'status before; null: it was handed in';
 comment on column jobs.transition.to_status is 'status after';
-comment on column jobs.transition.reason is 'why: submitted, claimed, completed, attempt_failed, lease_expired, canceled';
+comment on column jobs.transition.reason is
+'why: submitted, claimed, completed, attempt_failed, lease_expired, canceled';
 comment on column jobs.transition.attempt is 'attempts begun by then';
 comment on column jobs.transition.actor is 'who: user_…, key_…, system, or role:NAME';
 comment on column jobs.transition.happened_at is 'when';

@@ -42,7 +42,8 @@ create table ops.figure (
     constraint figure_pkey primary key (name)
 );
 comment on table ops.figure is
-'Figures over all accounts, measured by the clock every few seconds. The public pages read them here: a door never sees all accounts,
+'Figures over all accounts, measured by the clock every few seconds. The public pages read them here: a door '
+'never sees all accounts,
 and a page that anybody may load costs one row.';
 comment on column ops.figure.name is 'name of the figure';
 comment on column ops.figure.value is 'its value';

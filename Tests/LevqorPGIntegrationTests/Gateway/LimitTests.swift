@@ -19,7 +19,7 @@ struct LimitTests {
                     return try await group.reduce(into: [TestResponse]()) { $0.append($1) }
                 }
                 let refused = answers.filter { $0.status == 429 }
-                #expect(answers.filter { $0.status == 202 }.count == 20)
+                #expect(answers.filter { $0.status == 202 }.count == 20, "\(Set(answers.map { "\($0.status) \($0.text)" }))")
                 #expect(refused.count == 5)
                 for answer in refused {
                     #expect(answer.header("retry-after").flatMap(Int.init).map { $0 >= 1 } == true)

@@ -131,7 +131,8 @@ struct WaitingTests {
             try await TestRoutes.install(database)
             let key = try await database.key()
             try await TestServer.with(database) { server in
-                #expect(try await server.client.send("POST", "/t/forever", key: key).status == 503)
+                let response = try await server.client.send("POST", "/t/forever", key: key)
+                #expect(response.status == 503)
                 #expect(try await server.figure("levqor_batched_calls_total") < 20)
             }
         }

@@ -44,7 +44,8 @@ struct ProcessTests {
     func idle() async throws {
         try await TestDatabase.with { database in
             try await ServerProcess.with(database) { server in
-                #expect(try await server.client.get("/health").status == 200)
+                let response = try await server.client.get("/health")
+                #expect(response.status == 200)
                 server.signal(SIGINT)
                 #expect(try await server.end() == 0, "\(server.log)")
             }
@@ -94,7 +95,7 @@ struct ProcessTests {
                     perform 1 / 0;
                     return http.json(200, '{}');
                 end $$;
-                select http.register_route('POST', '/t/break', 'api.t_break', p_request_schema => '{"type": "object"}');
+                select http.register_route('POST', '/t/break', 'api.t_break', p_domain => 'test', p_request_schema => '{"type": "object"}');
                 """
             )
             try await ServerProcess.with(database, variables) { server in

@@ -12,8 +12,12 @@ select results_eq(
     $$values (null::text, 1, '{}'::text[], '{1,2,3}'::integer[], null::timestamptz)$$,
     'where nothing was deployed there is a row that says so, with the migrations in order'
 );
-select throws_ok('select from core.deployment', '42501', 'permission denied for table deployment', 'the server reads no table');
-select throws_ok('select from core.migration', '42501', 'permission denied for table migration', 'nor what it is told of');
+select throws_ok(
+    'select from core.deployment', '42501', 'permission denied for table deployment', 'the server reads no table'
+);
+select throws_ok(
+    'select from core.migration', '42501', 'permission denied for table migration', 'nor what it is told of'
+);
 reset role;
 delete from core.migration;
 select is((select d.migrations from core.deployment_state() as d), '{}', 'no migrations are an empty list');

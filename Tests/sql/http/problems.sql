@@ -24,7 +24,8 @@ select is_empty(
 );
 create temp table page as select c.raw as text, c.headers from test.call('GET', '/problems/quota-exceeded') as c;
 select matches(p.text, '<title>Too many requests</title>', 'it has the problem''s title') from page as p;
-select matches(p.text, '429 · <code>quota-exceeded</code></p><h1>Too many requests</h1>', 'tells status and code') from page as p;
+select matches(p.text, '429 · <code>quota-exceeded</code></p><h1>Too many requests</h1>', 'tells status and code')
+from page as p;
 select matches(p.text, '<p>More requests came than a rate policy admits\.', 'what it means') from page as p;
 select matches(p.text, '<p>Wait as many seconds as the header Retry-After says\.', 'and what to do') from page as p;
 select is(
@@ -71,7 +72,9 @@ select volatility_is('http', 'advise', array['text'], 'immutable', 'the words st
 select isnt_definer('http', 'advise', array['text'], 'for who may call');
 select volatility_is('api', 'show_problem_page', array['text'], 'stable', 'the page only reads');
 select is_definer('api', 'show_problem_page', array['text'], 'with the rights of its owner');
-select function_privs_are('api', 'show_problem_page', array['text'], 'levqor_server', '{}', 'a server calls no door itself');
+select function_privs_are(
+    'api', 'show_problem_page', array['text'], 'levqor_server', '{}', 'a server calls no door itself'
+);
 select is(
     row(r.access, r.scopes, r.limit_class, r.is_sensitive)::text, '(public,{},,f)', 'anybody may load it'
 )

@@ -22,7 +22,8 @@ select jobs.claim_jobs('gone', '{lost,spent}', 2, 30);
 create temp view queue as
 select string_agg(j.workflow || ' ' || j.status || case when j.is_delayed then ' delayed' else '' end, ', ' order by j.workflow) as told
 from jobs.job as j;
-select is(q.told, 'later queued delayed, lost running, spent running', 'two jobs run and one waits for its time') from queue as q;
+select is(q.told, 'later queued delayed, lost running, spent running', 'two jobs run and one waits for its time')
+from queue as q;
 
 -- The clock, as the server calls it.
 select core.set_test_clock('2031-01-01 12:00:29+00');
@@ -34,8 +35,10 @@ select is(
     'both run'
 )
 from early as e;
-select is(q.told, 'later queued delayed, lost running, spent running', 'and too early they change nothing') from queue as q;
-select is(max(e.next_due), '2031-01-01 12:00:30+00'::timestamptz, 'they are due in the next slot of five seconds') from early as e;
+select is(q.told, 'later queued delayed, lost running, spent running', 'and too early they change nothing')
+from queue as q;
+select is(max(e.next_due), '2031-01-01 12:00:30+00'::timestamptz, 'they are due in the next slot of five seconds')
+from early as e;
 select core.set_test_clock('2031-01-01 12:00:29.999+00');
 select is_empty('select from schedule.run_due()', 'and not before');
 
@@ -43,7 +46,8 @@ select core.set_test_clock('2031-01-01 12:00:31+00');
 set local role levqor_server;
 create temp table rescued as select r.* from schedule.run_due() as r;
 reset role;
-select is(q.told, 'later queued delayed, lost queued, spent failed', 'a job whose worker is gone is taken back') from queue as q;
+select is(q.told, 'later queued delayed, lost queued, spent failed', 'a job whose worker is gone is taken back')
+from queue as q;
 select is(
     array_agg(r.task || ' ' || r.outcome order by r.task), '{jobs-let-in-delayed succeeded,jobs-rescue-expired succeeded}',
     'by a run that succeeded'
@@ -86,7 +90,9 @@ select core.set_test_clock('2031-01-01 12:05:00+00');
 select is(array_agg(r.task), '{jobs-rescue-expired}', 'and a task that is off is off') from schedule.run_due() as r;
 
 -- Rights: the clock is their only caller.
-select function_privs_are('jobs', 'rescue_expired', array['integer', 'uuid'], 'levqor_server', '{}', 'no server rescues by itself');
+select function_privs_are(
+    'jobs', 'rescue_expired', array['integer', 'uuid'], 'levqor_server', '{}', 'no server rescues by itself'
+);
 select function_privs_are('jobs', 'let_in_delayed', array['integer', 'uuid'], 'levqor_server', '{}', 'nor lets in');
 
 select * from finish();

@@ -70,7 +70,8 @@ from test.call('GET', '/ops/uptime') as c;
 -- Silence.
 select is(array_agg(s.id), '{one,two}', 'who is alive is listed, the oldest first') from ops.list_live_servers() as s;
 select core.set_test_clock('2031-01-10 12:00:31.999+00');
-select is(array_agg(s.id), '{one,two}', 'just below the silence that is allowed both are') from ops.list_live_servers() as s;
+select is(array_agg(s.id), '{one,two}', 'just below the silence that is allowed both are')
+from ops.list_live_servers() as s;
 select core.set_test_clock('2031-01-10 12:00:32+00');
 select is(array_agg(s.id), '{one}', 'at it the silent one is gone') from ops.list_live_servers() as s;
 update core.setting set value = '30' where name = 'ops.reactor_silence_seconds';
@@ -95,7 +96,9 @@ select results_eq(
 );
 select is((select count(*) from ops.server as s), 2::bigint, 'and no second server');
 select ops.note_server_start('bare', '2.0');
-select is((select s.build from ops.server as s where s.id = 'bare'), 'dev', 'a build without a name is one of development');
+select is(
+    (select s.build from ops.server as s where s.id = 'bare'), 'dev', 'a build without a name is one of development'
+);
 
 -- Rows that can not be.
 select throws_ok(

@@ -75,7 +75,8 @@ declare
     v_bytes bytea := '';
 begin
     while length(v_bytes) < p_length loop
-        -- Two version 4 UUIDs carry 244 random bits from the server's strong source; the hash spreads them over 32 bytes.
+        -- Two version 4 UUIDs carry 244 random bits from the server's strong source; the hash spreads them over 32
+        -- bytes.
         v_bytes := v_bytes || sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
     end loop;
     return substring(v_bytes from 1 for p_length);

@@ -97,7 +97,8 @@ as $$
             select string_agg(t.value #>> '{}', ' | ' order by t.n)
             from jsonb_array_elements(s.schema -> 'type') with ordinality as t (value, n)
         )
-        when s.schema ->> 'type' = 'array' and s.schema ? 'items' then 'array of ' || http.show_type(s.schema -> 'items')
+        when s.schema ->> 'type' = 'array' and s.schema ? 'items'
+            then 'array of ' || http.show_type(s.schema -> 'items')
         else coalesce(s.schema ->> 'type', 'any')
     end
     from (select http.resolve_reference(p_schema) as schema) as s
@@ -141,7 +142,8 @@ begin
                 when v_member.schema ?& '{minLength,maxLength}' then
                     format('%s to %s characters', v_member.schema ->> 'minLength', v_member.schema ->> 'maxLength')
                 when v_member.schema ? 'maxLength' then format('at most %s characters', v_member.schema ->> 'maxLength')
-                when v_member.schema ? 'minLength' then format('at least %s characters', v_member.schema ->> 'minLength')
+                when v_member.schema ? 'minLength'
+                    then format('at least %s characters', v_member.schema ->> 'minLength')
             end,
             'default ' || (v_member.schema ->> 'default')
         );
@@ -178,7 +180,10 @@ as $$
             '<tr><td><code>' || http.escape_html(f.name) || '</code>'
             || case when f.is_required then '<span class="must">required</span>' else '' end
             || '</td><td>' || http.escape_html(f.type) || '</td><td>'
-            || concat_ws(' ', http.escape_html(f.description), '<span class="rule">' || http.escape_html(nullif(f.rules, '')) || '</span>')
+            || concat_ws(
+                ' ', http.escape_html(f.description),
+                '<span class="rule">' || http.escape_html(nullif(f.rules, '')) || '</span>'
+            )
             || '</td></tr>',
             '' order by f.n
         ) || '</tbody></table></div>'
@@ -261,11 +266,13 @@ as $$
         || case when p_route.mode = 'development' then '<li>only in development mode</li>' else '' end
         || case when p_route.is_sensitive then '<li>audited</li>' else '' end || '</ul>'
         || coalesce('<h4>Parameters</h4>' || (
-            select '<div class="scroll"><table class="fields"><thead><tr><th scope="col">Name</th><th scope="col">Type</th>'
+            select '<div class="scroll"><table class="fields"><thead><tr><th scope="col">Name</th>'
+                || '<th scope="col">Type</th>'
                 || '<th scope="col">Meaning</th></tr></thead><tbody>' || string_agg(
                     '<tr><td><code>' || http.escape_html(l.name) || '</code>'
                     || case when l.is_required then '<span class="must">required</span>' else '' end
-                    || '</td><td>' || http.escape_html(http.show_type(l.schema)) || ', in the ' || l.place || '</td><td>'
+                    || '</td><td>' || http.escape_html(http.show_type(l.schema))
+                    || ', in the ' || l.place || '</td><td>'
                     || concat_ws(
                         ' ', http.escape_html(l.description),
                         '<span class="rule">' || http.escape_html('default ' || (l.schema ->> 'default')) || '</span>'
@@ -294,7 +301,8 @@ as $$
         ), '')
         || '<ul class="errors">' || (
             select string_agg(
-                '<li><a href="/problems/' || http.escape_html(e.slug) || '">' || s.status || ' ' || http.escape_html(e.slug)
+                '<li><a href="/problems/' || http.escape_html(e.slug) || '">' || s.status || ' '
+                    || http.escape_html(e.slug)
                 || '</a></li>', '' order by s.status
             )
             from http.list_statuses(p_route) as s
@@ -321,8 +329,10 @@ set search_path = pg_catalog, pg_temp
 as $$
     select string_agg(d.part, '' order by d.is_public, d.domain)
     from (
-        select r.domain, bool_and(r.access = 'public') as is_public, '<h2>' || http.escape_html(r.domain) || '</h2><ul>' || string_agg(
-            '<li><a href="#' || http.escape_html(replace(r.function, '.', '-')) || '-' || r.id || '"><span class="badge '
+        select r.domain, bool_and(r.access = 'public') as is_public,
+            '<h2>' || http.escape_html(r.domain) || '</h2><ul>' || string_agg(
+            '<li><a href="#' || http.escape_html(replace(r.function, '.', '-')) || '-' || r.id
+                || '"><span class="badge '
             || r.method || '">' || r.method || '</span><span>' || http.escape_html(c.summary) || '</span></a></li>',
             '' order by r.path, r.method
         ) || '</ul>' as part
@@ -344,18 +354,24 @@ as $$
     select '<a class="skip" href="#main">To the contents</a><div class="shell"><div class="side">'
         || '<p class="brand"><a href="#top">LevqorPG <span>API</span></a></p><nav class="toc" aria-label="All calls">'
         || t.contents || '</nav></div><main id="main"><h1 id="top">LevqorPG API</h1>'
-        || '<p class="lead">Jobs in, work done, signed webhooks out. This page is made from the routes of this very server, '
+        || '<p class="lead">Jobs in, work done, signed webhooks out. This page is made from the routes of '
+        || 'this very server, '
         || 'so it says what the server does.</p>'
         || '<details class="fold"><summary>All calls</summary><nav class="toc" aria-label="All calls">' || t.contents
         || '</nav></details><div class="cards">'
-        || '<div class="card"><p class="head">Say who you are</p><p>Send your key in the header <code>X-Api-Key</code>. '
+        || '<div class="card"><p class="head">Say who you are</p>'
+        || '<p>Send your key in the header <code>X-Api-Key</code>. '
         || 'It belongs to an account and holds scopes.</p></div>'
-        || '<div class="card"><p class="head">Errors are problems</p><p>RFC 9457: <code>type</code>, <code>title</code>, '
-        || '<code>status</code>, <code>detail</code>, <code>hint</code>, and a <code>request_id</code> to quote.</p></div>'
+        || '<div class="card"><p class="head">Errors are problems</p>'
+        || '<p>RFC 9457: <code>type</code>, <code>title</code>, '
+        || '<code>status</code>, <code>detail</code>, <code>hint</code>, '
+        || 'and a <code>request_id</code> to quote.</p></div>'
         || '<div class="card"><p class="head">Limits</p><p><code>RateLimit</code> tells what is left. After 429, wait '
         || '<code>Retry-After</code> seconds.</p></div>'
-        || '<div class="card"><p class="head">For machines</p><p>The same as <a href="/public/openapi.json">OpenAPI 3.1</a>.</p>'
-        || '</div></div><p class="label">For the examples below</p><pre tabindex="0"><code>export URL=http://127.0.0.1:8080'
+        || '<div class="card"><p class="head">For machines</p>'
+        || '<p>The same as <a href="/public/openapi.json">OpenAPI 3.1</a>.</p>'
+        || '</div></div><p class="label">For the examples below</p>'
+        || '<pre tabindex="0"><code>export URL=http://127.0.0.1:8080'
         || E'\nexport KEY=lvk_live_…</code></pre>'
         || coalesce((
             select string_agg(

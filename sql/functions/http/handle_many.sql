@@ -1,8 +1,8 @@
--- The one entry point. It names steps of keys, identity, limits and audit, which stand on higher floors: here the guard is
--- put together.
+-- The one entry point. It names steps of keys, identity, limits and audit, which stand on higher floors: here the
+-- guard is put together.
 --
--- Locks: the guard's buckets in sorted order; then each call, in a subtransaction of its own, rows of its own account only
--- (a route that locks more has lane = alone). The commit of the statement is the only flush.
+-- Locks: the guard's buckets in sorted order; then each call, in a subtransaction of its own, rows of its own account
+-- only (a route that locks more has lane = alone). The commit of the statement is the only flush.
 
 create or replace function http.bind_arguments(p_route_id integer, p_parameters jsonb, p_body jsonb)
 returns text
@@ -67,7 +67,8 @@ begin
         v_wanted := case
             when v_argument.type like '%[]' then 'array'
             when v_argument.type = 'boolean' then 'boolean'
-            when v_argument.type in ('smallint', 'integer', 'bigint', 'numeric', 'real', 'double precision') then 'number'
+            when v_argument.type in ('smallint', 'integer', 'bigint', 'numeric', 'real', 'double precision')
+                then 'number'
             else 'string'
         end;
         if v_kind not in (v_wanted, 'null') then
@@ -145,10 +146,13 @@ begin
                     when k.ordinal is null then '{"detail": "Send an API key in the header X-Api-Key."}'::jsonb
                     when k.refusal is not null then jsonb_build_object('detail', 'This API key is ' || k.refusal || '.')
                     when r.scopes <> '{}' and not r.scopes && k.scopes then
-                        jsonb_build_object('detail', 'The key needs one of the scopes ' || array_to_string(r.scopes, ', ') || '.')
+                        jsonb_build_object(
+                            'detail', 'The key needs one of the scopes ' || array_to_string(r.scopes, ', ') || '.'
+                        )
                     when g.context ? 'account' and b.id is null then '{"detail": "No such account."}'
                     when coalesce(b.status, k.account_status) = 'suspended' then
-                        '{"detail": "The account is suspended: it can read, and change nothing.", "code": "account-suspended"}'
+                        '{"detail": "The account is suspended: it can read, and change nothing.",
+                            "code": "account-suspended"}'
                 end
             )::http.call
             order by g.ordinal
@@ -210,7 +214,8 @@ begin
     v_calls := http.guard(p_routes, p_versions, p_keys, p_contexts);
     v_limits := limits.admit_many(v_calls, p_addresses, p_contexts);
     perform keys.note_use(v_calls);
-    -- The guard waits for other guards, which are short. In a batch a call that meets a lock must not hold the others up.
+    -- The guard waits for other guards, which are short. In a batch a call that meets a lock must not hold up the
+    -- others.
     if array_length(v_calls, 1) > 1 then
         perform set_config('lock_timeout', '100ms', true);
     end if;
@@ -325,7 +330,8 @@ begin
                 v_more := v_more || jsonb_build_object('reveal', v_response.reveal);
             end if;
             if outcome = 'done' and v_response.status < 400 and v_route.is_sensitive then
-                v_done_sensitive := v_done_sensitive || jsonb_build_object('request', p_request_ids[i], 'route', v_route.id);
+                v_done_sensitive := v_done_sensitive
+                    || jsonb_build_object('request', p_request_ids[i], 'route', v_route.id);
             end if;
             more := v_more::text;
         end if;
@@ -354,5 +360,6 @@ when this call was charged before, wait_until of a parked call).
 One row a call. outcome: done (status, headers as JSON, body); stale (load the routes again and send again); again (send again,
 admitted, alone if it bears a sqlstate); wait (more.wait_for, more.wait_until). hints: TOPIC tab COUNT. more: JSON with account,
 key, sqlstate, fault (for the log, never for the client), reveal.$$;
-grant execute on function http.handle_many(text[], integer[], integer[], text[], text[], text[], text[], text[], jsonb[])
-to levqor_server;
+grant execute on function http.handle_many(
+    text[], integer[], integer[], text[], text[], text[], text[], text[], jsonb[]
+) to levqor_server;

@@ -231,13 +231,16 @@ as $$
         ) || '{
             "/health": {"get": {"operationId": "health", "tags": ["ops"], "summary": "Is the server alive?",
                 "description": "Answered by the server itself, without a database.", "security": [], "responses": {
-                    "200": {"description": "Alive", "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
+                    "200": {"description": "Alive",
+                        "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
                         "content": {"application/json": {"schema": {"type": "object", "required": ["ok"],
-                            "properties": {"ok": {"type": "boolean"}, "ts": {"type": "integer", "description": "Unix time"}}}}}}}}},
+                            "properties": {"ok": {"type": "boolean"},
+                                "ts": {"type": "integer", "description": "Unix time"}}}}}}}}},
             "/ready": {"get": {"operationId": "ready", "tags": ["ops"], "summary": "Can the server work?",
                 "description": "Whether database, deployed version and reactor are well, with reasons where not.",
                 "security": [], "responses": {
-                    "200": {"description": "Ready", "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
+                    "200": {"description": "Ready",
+                        "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
                         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Readiness"}}}},
                     "503": {"description": "Not ready",
                         "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
@@ -245,9 +248,11 @@ as $$
         }'::jsonb,
         'components', jsonb_build_object(
             'securitySchemes', '{"ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key",
-                "description": "A key of an account. An operation that names scopes wants a key that holds one of them."}}'::jsonb,
+                "description":
+                    "A key of an account. An operation that names scopes wants a key that holds one of them."}}'::jsonb,
             'parameters', '{"Account": {"name": "Levqor-Account", "in": "header", "required": false,
-                "description": "For keys with the scope platform: the account to act for. Other keys may name only their own.",
+                "description":
+                    "For keys with the scope platform: the account to act for. Other keys may name only their own.",
                 "schema": {"type": "string", "pattern": "^acct_[0-9a-f]{32}$"}}}'::jsonb,
             'headers', '{
                 "RequestId": {"description": "Id of the request; quote it when you ask for help",
@@ -269,7 +274,8 @@ as $$
                         when p.status = 503 then '{"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}'
                         else '{}'
                     end,
-                    'content', '{"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}'::jsonb
+                    'content',
+                    '{"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}'::jsonb
                 ))
                 from (
                     select e.status, e.title
@@ -300,4 +306,5 @@ select http.register_schema('Problem', '{"type": "object", "required": ["type", 
 select http.register_schema('Readiness', '{"type": "object", "required": ["ready"], "properties": {
     "ready": {"type": "boolean"},
     "reasons": {"type": "array", "items": {"type": "string"}, "description": "why not; empty when ready"},
-    "database": {"type": ["object", "null"], "description": "what the database knows: deployed version, reactor, clock"}}}');
+    "database": {"type": ["object", "null"],
+        "description": "what the database knows: deployed version, reactor, clock"}}}');

@@ -12,7 +12,8 @@ as $$
         when 'bad-request' then 'The request could not be read: its JSON, its path or a header is malformed.
 
 Send it as the reference shows; sending the same again gives the same answer.'
-        when 'unauthenticated' then 'No API key came with the request, or one that is unknown, revoked, expired or not yet valid.
+        when 'unauthenticated' then
+            'No API key came with the request, or one that is unknown, revoked, expired or not yet valid.
 
 Send a live key in the header X-Api-Key. detail says what is wrong with the one that came.'
         when 'payment-required' then 'A spending limit of the account is reached.
@@ -21,13 +22,15 @@ Raise the limit, or wait until the next period begins.'
         when 'forbidden' then 'The key is good, and it may not do this: a scope is missing, or the account is suspended.
 
 detail names the scopes that would do. Scopes of a key never change: make another key.'
-        when 'not-found' then 'There is no such path or thing, or it belongs to another account: the two look alike on purpose.
+        when 'not-found' then
+            'There is no such path or thing, or it belongs to another account: the two look alike on purpose.
 
 Check the id and whose key it is.'
         when 'method-not-allowed' then 'The path exists, and takes other methods.
 
 The header Allow lists them.'
-        when 'conflict' then 'The request is well formed, and the state of the thing does not allow it, or something like it exists.
+        when 'conflict' then
+            'The request is well formed, and the state of the thing does not allow it, or something like it exists.
 
 Read the thing again, and decide anew.'
         when 'content-too-large' then 'The body is larger than this path takes.
@@ -36,7 +39,8 @@ Send less, or send a link to the content instead.'
         when 'unsupported-media-type' then 'The body is no JSON, or does not say that it is.
 
 Send the header Content-Type: application/json.'
-        when 'invalid-value' then 'A value breaks a rule: a member is missing, unknown, of another type, too long, or not a choice there is.
+        when 'invalid-value' then
+            'A value breaks a rule: a member is missing, unknown, of another type, too long, or not a choice there is.
 
 errors lists each by a JSON Pointer with the rule it broke.'
         when 'quota-exceeded' then 'More requests came than a rate policy admits. Refused requests cost nothing.
@@ -45,10 +49,12 @@ Wait as many seconds as the header Retry-After says. RateLimit-Policy lists the 
         when 'internal-error' then 'Something broke on our side. Nothing was changed.
 
 Try once more; if it stays, ask for help and quote request_id: it finds the entry in the log.'
-        when 'unavailable' then 'The service is overloaded, restarting, or waited for a lock too long. Nothing was changed.
+        when 'unavailable' then
+            'The service is overloaded, restarting, or waited for a lock too long. Nothing was changed.
 
 Try again after Retry-After seconds, with a growing pause.'
-        when 'outcome-unknown' then 'The connection to the database broke while the request was being carried out: it may or may not be done.
+        when 'outcome-unknown' then
+            'The connection to the database broke while the request was being carried out: it may or may not be done.
 
 Look before you send it again.'
     end
@@ -82,7 +88,8 @@ begin
         '<main class="single"><p class="status">' || v_code.status || ' · <code>' || http.escape_html(v_code.slug)
             || '</code></p><h1>' || http.escape_html(v_code.title) || '</h1>'
             || coalesce(http.render_paragraphs(http.advise(v_code.slug)), '')
-            || '<p class="label">As it comes</p><pre tabindex="0"><code>' || http.escape_html(jsonb_pretty(jsonb_build_object(
+            || '<p class="label">As it comes</p><pre tabindex="0"><code>'
+            || http.escape_html(jsonb_pretty(jsonb_build_object(
                 'type', '/problems/' || v_code.slug, 'title', v_code.title, 'status', v_code.status,
                 'code', v_code.slug, 'request_id', '…'
             ))) || '</code></pre><footer><a href="/docs">All of the API</a></footer></main>',

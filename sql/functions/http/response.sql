@@ -94,7 +94,8 @@ begin
             || coalesce(' ' || nullif(p_detail, ''), '');
     elsif p_constraint <> '' then
         -- A constraint's name states its rule, in words that tell nothing but the rule.
-        v_detail := 'Rule: ' || replace(regexp_replace(p_constraint, '_(check|key|fkey|pkey|idx)$', ''), '_', ' ') || '.';
+        v_detail := 'Rule: '
+            || replace(regexp_replace(p_constraint, '_(check|key|fkey|pkey|idx)$', ''), '_', ' ') || '.';
     end if;
 
     v_problem := jsonb_strip_nulls(jsonb_build_object(

@@ -92,7 +92,9 @@ volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-    select core.seed('http.shared_schema', array['name'], jsonb_build_object('name', p_name, 'definition', p_definition))
+    select core.seed(
+        'http.shared_schema', array['name'], jsonb_build_object('name', p_name, 'definition', p_definition)
+    )
 $$;
 comment on function http.register_schema(text, jsonb) is
 $$Register a JSON Schema that routes refer to as #/components/schemas/NAME. Repeatable.$$;

@@ -20,7 +20,9 @@ begin
         format(
             E'Contact: %s\nExpires: %s\nPreferred-Languages: en\n',
             core.text_setting('http.security_contact'),
-            to_char(date_trunc('day', core.now() at time zone 'UTC') + interval '180 days', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+            to_char(
+                date_trunc('day', core.now() at time zone 'UTC') + interval '180 days', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'
+            )
         ),
         '{"Cache-Control": "public, max-age=86400"}'
     );
@@ -39,7 +41,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
     select http.text(
-        200, 'text/plain; charset=utf-8', core.text_setting('http.robots_txt'), '{"Cache-Control": "public, max-age=86400"}'
+        200, 'text/plain; charset=utf-8', core.text_setting('http.robots_txt'),
+        '{"Cache-Control": "public, max-age=86400"}'
     )
 $$;
 comment on function api.show_robots_txt() is
@@ -47,7 +50,8 @@ $$What crawlers may read$$;
 
 select core.seed('core.setting', '{name}', '{
     "name": "http.security_contact", "value": "",
-    "description": "text: where to report security problems, as mailto:… or https://…; empty: /.well-known/security.txt is 404"}');
+    "description":
+        "text: where to report security problems, as mailto:… or https://…; empty: /.well-known/security.txt is 404"}');
 select core.seed('core.setting', '{name}', '{
     "name": "http.robots_txt", "value": "User-agent: *\nDisallow: /api/\nAllow: /docs\n",
     "description": "text of /robots.txt"}');

@@ -24,7 +24,9 @@ begin
     insert into identity.account (name, kind, created_at, updated_at)
     values (btrim(p_name), p_kind, core.now(), core.now())
     returning id into v_id;
-    perform audit.record('identity.create_account', core.show_id('acct', v_id), v_id, jsonb_build_object('kind', p_kind));
+    perform audit.record(
+        'identity.create_account', core.show_id('acct', v_id), v_id, jsonb_build_object('kind', p_kind)
+    );
     return v_id;
 end;
 $$;
@@ -215,8 +217,10 @@ select http.register_route('GET', '/api/v1/accounts', 'api.list_accounts', p_dom
         "additionalProperties": false, "required": ["accounts", "next"], "properties": {
             "accounts": {"type": "array", "items": {"$ref": "#/components/schemas/Account"}},
             "next": {"type": ["string", "null"]}}},
-        "headers": {"Link": {"description": "rel=next: the next page, when there is one", "schema": {"type": "string"}}}}}');
+        "headers": {"Link": {"description": "rel=next: the next page, when there is one",
+            "schema": {"type": "string"}}}}}');
 select http.register_route('GET', '/api/v1/accounts/{account_id}', 'api.show_account', p_domain => 'identity',
     p_scopes => '{platform}', p_limit_class => 'manage',
     p_parameters => '{"account_id": {"type": "string", "maxLength": 64, "description": "id of the account, acct_…"}}',
-    p_responses => '{"200": {"description": "The account", "schema": {"$ref": "#/components/schemas/Account"}}, "404": {}}');
+    p_responses => '{"200": {"description": "The account", "schema": {"$ref": "#/components/schemas/Account"}},
+        "404": {}}');

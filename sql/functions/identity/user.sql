@@ -307,7 +307,8 @@ select http.register_route('PATCH', '/api/v1/users/{user_id}', 'api.update_user'
         "currency": {"enum": ["GBP", "USD", "EUR", null]},
         "meta": {"type": "object", "maxProperties": 200}}}',
     p_parameters => '{"user_id": {"type": "string", "maxLength": 64, "description": "id of the user, user_…"}}',
-    p_responses => '{"200": {"description": "Changed", "schema": {"$ref": "#/components/schemas/UserUpdated"}}, "404": {}}');
+    p_responses => '{"200": {"description": "Changed", "schema": {"$ref": "#/components/schemas/UserUpdated"}},
+        "404": {}}');
 select http.register_route('GET', '/api/v1/users/{user_id}', 'api.show_user', p_domain => 'identity',
     p_scopes => '{platform}', p_limit_class => 'manage',
     p_parameters => '{"user_id": {"type": "string", "maxLength": 64, "description": "id of the user, user_…"}}',

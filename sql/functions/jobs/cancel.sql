@@ -54,6 +54,7 @@ $$Cancel a job
 A queued job is canceled at once. Of a running one the worker is told with its next heartbeat: cancel_requested is true until
 it stops. May be repeated. 409: the job has succeeded or failed already.$$;
 
-select http.register_route('POST', '/api/v1/jobs/{job_id}/cancel', 'api.cancel_job', p_scopes => '{jobs:submit,platform}',
+select http.register_route('POST', '/api/v1/jobs/{job_id}/cancel', 'api.cancel_job',
+    p_scopes => '{jobs:submit,platform}',
     p_limit_class => 'manage', p_domain => 'jobs', p_parameters => '{"job_id": {"type": "string"}}',
     p_responses => '{"200": {"schema": {"$ref": "#/components/schemas/Job"}}, "400": {}, "404": {}, "409": {}}');

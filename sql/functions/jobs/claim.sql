@@ -1,8 +1,9 @@
 -- Claim jobs: give work to workers, under a lease with a fencing token.
 --
--- Locks: rows are locked with skip locked, so that a claim waits for nobody and two claims never get the same job. A claim over
--- all accounts serves them in turn: it goes on after the account served last, gives each account one job, and a further share
--- only when all had their turn. It finds the next account by a step in an index, however many jobs wait.
+-- Locks: rows are locked with skip locked, so that a claim waits for nobody and two claims never get the same job. A
+-- claim over all accounts serves them in turn: it goes on after the account served last, gives each account one job,
+-- and a further share only when all had their turn. It finds the next account by a step in an index, however many
+-- jobs wait.
 
 create or replace function jobs.next_delay(p_attempt integer, p_jitter double precision default random())
 returns interval
@@ -168,7 +169,9 @@ $$;
 comment on function jobs.find_next_account(uuid, text[]) is
 $$The next account after p_after with a claimable job, of the workflows or of any. One step in an index for each workflow.$$;
 
-create or replace function jobs.lock_claimable(p_account_id uuid, p_workflows text[], p_limit integer, p_held uuid[] default '{}')
+create or replace function jobs.lock_claimable(
+    p_account_id uuid, p_workflows text[], p_limit integer, p_held uuid[] default '{}'
+)
 returns uuid[]
 language plpgsql
 volatile
@@ -190,7 +193,8 @@ begin
             for update skip locked
         );
     end if;
-    -- The workflow whose first job is most urgent comes first. To merge them row by row would lock rows that are not taken.
+    -- The workflow whose first job is most urgent comes first. To merge them row by row would lock rows that are not
+    -- taken.
     for v_workflow in
         select distinct_workflow.workflow
         from (select distinct w.workflow from unnest(p_workflows) as w (workflow)) as distinct_workflow
@@ -222,7 +226,8 @@ $$;
 comment on function jobs.lock_claimable(uuid, text[], integer, uuid[]) is
 $$Lock up to p_limit claimable jobs of one account that nobody else holds, by priority, then age, and give their ids.
 
-p_held: ids that are locked already and not wanted again. Of several workflows, the one with the most urgent job is emptied first.$$;
+p_held: ids that are locked already and not wanted again. Of several workflows, the one with the most urgent job is emptied
+first.$$;
 
 create or replace function jobs.choose_jobs(p_workflows text[], p_limit integer, out account_ids uuid[], out ids uuid[])
 returns record
@@ -273,7 +278,8 @@ begin
     end loop;
     if v_visits > 0 then
         perform
-            setval('jobs.claim_cursor_high', core.high_half(v_at)), setval('jobs.claim_cursor_low', core.low_half(v_at));
+            setval('jobs.claim_cursor_high', core.high_half(v_at)),
+            setval('jobs.claim_cursor_low', core.low_half(v_at));
     end if;
 
     -- Then equal shares of the rest for those that still have some.
@@ -300,8 +306,9 @@ $$Lock up to p_limit claimable jobs of all accounts in turn, and remember whose 
 
 Looks at 1,000 accounts at most; the next call goes on behind them.$$;
 
--- Plans are made once a connection and hold for all that it calls: to plan each claim anew costs twice what the claim does. One
--- made while the table was still empty must be right when it is full, so only ordered index scans may be chosen.
+-- Plans are made once a connection and hold for all that it calls: to plan each claim anew costs twice what the claim
+-- does. One made while the table was still empty must be right when it is full, so only ordered index scans may be
+-- chosen.
 create or replace function jobs.claim_jobs(
     p_worker text,
     p_workflows text[] default null,
@@ -423,7 +430,8 @@ those of all, in fair turns. An empty list (or 204 when the server shuts down) m
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
-    {"name": "jobs.retry_base_seconds", "value": 5, "description": "integer: wait after the first failed attempt; it doubles with each"},
+    {"name": "jobs.retry_base_seconds", "value": 5,
+        "description": "integer: wait after the first failed attempt; it doubles with each"},
     {"name": "jobs.retry_cap_seconds", "value": 3600, "description": "integer: longest wait between two attempts"}
 ]') as s (setting);
 
@@ -436,10 +444,12 @@ select http.register_route('POST', '/api/v1/worker/claim', 'api.claim_jobs', p_s
         "max": {"type": "integer", "minimum": 1, "maximum": 100, "default": 1},
         "lease_seconds": {"type": "integer", "minimum": 5, "maximum": 3600, "default": 60},
         "wait_seconds": {"type": "integer", "minimum": 0, "maximum": 60, "default": 0}}}',
-    p_responses => '{"200": {"schema": {"type": "object", "required": ["jobs"], "additionalProperties": false, "properties": {
+    p_responses => '{"200": {"schema": {"type": "object", "required": ["jobs"], "additionalProperties": false,
+        "properties": {
             "jobs": {"type": "array", "items": {"$ref": "#/components/schemas/ClaimedJob"}}}}},
         "204": {"description": "The server shuts down: ask again"}, "400": {}}');
-select http.register_schema('ClaimedJob', '{"type": "object", "required": ["job_id", "account_id", "workflow", "priority",
+select http.register_schema('ClaimedJob', '{"type": "object", "required": ["job_id", "account_id", "workflow",
+    "priority",
     "payload", "attempt", "max_attempts", "lease_token", "leased_until", "created_at"], "additionalProperties": false,
     "properties": {
         "job_id": {"type": "string", "pattern": "^job_[0-9a-f]{32}$"},

@@ -100,7 +100,8 @@ begin
     return jsonb_build_object(
         'healthy', coalesce(v_oldest_seconds, 0) <= v_limit and coalesce(v_overdue_seconds, 0) <= v_limit,
         'queue_stats', jsonb_build_object(
-            'queued', v_queued, 'running', v_running, 'succeeded', v_succeeded, 'failed', v_failed, 'canceled', v_canceled,
+            'queued', v_queued, 'running', v_running, 'succeeded', v_succeeded,
+            'failed', v_failed, 'canceled', v_canceled,
             'total', v_queued + v_running + v_succeeded + v_failed + v_canceled
         ),
         'is_capped', greatest(v_queued, v_running, v_succeeded, v_failed, v_canceled) >= p_cap,
@@ -121,5 +122,6 @@ whether one reached it. healthy: no claimable job waits, and no lease is overdue
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
     {"name": "jobs.healthy_wait_seconds", "value": 300,
-     "description": "integer: seconds that a claimable job may wait, or a lease be overdue, before the queue counts as unhealthy"}
+     "description":
+        "integer: seconds that a claimable job may wait, or a lease be overdue, before the queue counts as unhealthy"}
 ]') as s (setting);

@@ -167,7 +167,8 @@ begin
     select jsonb_agg(jobs.show_job(j) order by j.id desc), array_agg(j.id order by j.id desc)
     into v_jobs, v_ids
     from jobs.list_jobs(
-        jobs.caller_account(), p_status, p_workflow, p_priority, p_created_after, p_created_before, p_limit + 1, v_before_id
+        jobs.caller_account(), p_status, p_workflow, p_priority, p_created_after, p_created_before,
+        p_limit + 1, v_before_id
     ) as j;
     if cardinality(v_ids) > p_limit then
         v_next := core.show_id('job', v_ids[p_limit]);
@@ -217,7 +218,8 @@ select
     avg(j.finished_at - j.started_at) filter (where j.status = 'succeeded') as mean_run
 from jobs.job as j
 group by j.account_id, j.workflow;
-comment on view jobs.overview is 'Jobs by account and workflow: how many in each status, and how long the oldest waits. Reads the whole table.';
+comment on view jobs.overview is
+'Jobs by account and workflow: how many in each status, and how long the oldest waits. Reads the whole table.';
 comment on column jobs.overview.account_id is 'the account';
 comment on column jobs.overview.workflow is 'the workflow';
 comment on column jobs.overview.queued is 'waiting, delayed ones among them';
@@ -234,7 +236,8 @@ grant select on jobs.overview to levqor_dba;
 
 select http.register_route('GET', '/api/v1/status/{job_id}', 'api.get_job_status', p_scopes => '{jobs:read,platform}',
     p_domain => 'jobs', p_parameters => '{"job_id": {"type": "string"}}',
-    p_responses => '{"200": {"schema": {"type": "object", "required": ["job_id", "status", "created_at", "result", "error"],
+    p_responses => '{"200": {"schema": {"type": "object",
+        "required": ["job_id", "status", "created_at", "result", "error"],
         "additionalProperties": false, "properties": {
             "job_id": {"type": "string", "pattern": "^job_[0-9a-f]{32}$"},
             "status": {"$ref": "#/components/schemas/JobStatus"},
@@ -254,7 +257,8 @@ select http.register_route('GET', '/api/v1/jobs', 'api.list_jobs', p_scopes => '
         "created_before": {"type": "string", "format": "date-time"},
         "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
         "cursor": {"type": "string", "pattern": "^job_[0-9a-f]{32}$"}}',
-    p_responses => '{"200": {"headers": {"Link": {"schema": {"type": "string"}, "description": "rel=\"next\": the next page"}},
+    p_responses => '{"200": {"headers": {"Link": {"schema": {"type": "string"},
+        "description": "rel=\"next\": the next page"}},
         "schema": {"type": "object", "required": ["jobs", "next_cursor"], "additionalProperties": false, "properties": {
             "jobs": {"type": "array", "items": {"$ref": "#/components/schemas/Job"}},
             "next_cursor": {"type": ["string", "null"]}}}}, "400": {}, "422": {}}');
@@ -273,10 +277,12 @@ select http.register_schema('JobWithHistory', '{"allOf": [{"$ref": "#/components
                 "finished_at": {"type": ["string", "null"], "format": "date-time"},
                 "leased_until": {"type": ["string", "null"], "format": "date-time"}}}},
         "transitions": {"type": "array", "items": {"type": "object",
-            "required": ["from", "to", "reason", "attempt", "actor", "at"], "additionalProperties": false, "properties": {
+            "required": ["from", "to", "reason", "attempt", "actor", "at"],
+            "additionalProperties": false, "properties": {
                 "from": {"anyOf": [{"$ref": "#/components/schemas/JobStatus"}, {"type": "null"}]},
                 "to": {"$ref": "#/components/schemas/JobStatus"},
-                "reason": {"enum": ["submitted", "claimed", "completed", "attempt_failed", "lease_expired", "canceled"]},
+                "reason": {"enum": [
+                    "submitted", "claimed", "completed", "attempt_failed", "lease_expired", "canceled"]},
                 "attempt": {"type": "integer", "minimum": 0}, "actor": {"type": "string"},
                 "at": {"type": "string", "format": "date-time"}}}},
         "deliveries": {"type": "array", "items": {"$ref": "#/components/schemas/Delivery"}}}}]}');

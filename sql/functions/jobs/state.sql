@@ -1,4 +1,5 @@
--- The state machine, and what every change of status leaves behind. Triggers, so that no way of changing a job goes around it.
+-- The state machine, and what every change of status leaves behind. Triggers, so that no way of changing a job goes
+-- around it.
 
 create or replace function jobs.note_submitted()
 returns trigger
@@ -250,8 +251,9 @@ $$The topic of hints about claimable jobs. Null stands for any account or any wo
 select http.register_schema('JobStatus', '{"enum": ["queued", "running", "succeeded", "failed", "canceled"],
     "description": "succeeded, failed and canceled are final"}');
 select http.register_schema('JobPriority', '{"enum": ["low", "normal", "high"]}');
-select http.register_schema('Job', '{"type": "object", "required": ["job_id", "account_id", "workflow", "priority", "status",
-    "attempt", "max_attempts", "due_at", "callback_url", "cancel_requested", "progress", "error", "created_at", "started_at",
+select http.register_schema('Job', '{"type": "object", "required": ["job_id", "account_id", "workflow", "priority",
+    "status", "attempt", "max_attempts", "due_at", "callback_url", "cancel_requested", "progress", "error",
+    "created_at", "started_at",
     "finished_at"], "properties": {
         "job_id": {"type": "string", "pattern": "^job_[0-9a-f]{32}$"},
         "account_id": {"type": "string", "pattern": "^acct_[0-9a-f]{32}$"},

@@ -124,12 +124,14 @@ A worker of the workflow takes it; its end is told at callback_url by a signed w
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
-    {"name": "jobs.max_attempts", "value": 5, "description": "integer: attempts of a job that names no number of its own"}
+    {"name": "jobs.max_attempts", "value": 5,
+        "description": "integer: attempts of a job that names no number of its own"}
 ]') as s (setting);
 
 select http.register_route('POST', '/api/v1/intake', 'api.submit_job', p_scopes => '{jobs:submit,platform}',
     p_limit_class => 'write', p_domain => 'jobs',
-    p_request_schema => '{"type": "object", "additionalProperties": false, "required": ["workflow", "payload"], "properties": {
+    p_request_schema => '{"type": "object", "additionalProperties": false, "required": ["workflow", "payload"],
+        "properties": {
         "workflow": {"type": "string", "minLength": 1, "maxLength": 128},
         "payload": {"type": "object", "description": "up to 200 KiB"},
         "callback_url": {"type": ["string", "null"], "minLength": 1, "maxLength": 1024, "pattern":

@@ -1,4 +1,5 @@
--- What the clock does for the queue. Every claim does the same for the jobs it may see, so this matters to workers that wait.
+-- What the clock does for the queue. Every claim does the same for the jobs it may see, so this matters to workers
+-- that wait.
 
 select core.seed('schedule.task', '{name}', t.task)
 from jsonb_array_elements('[

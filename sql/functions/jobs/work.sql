@@ -1,8 +1,8 @@
 -- What the holder of a lease may do: heartbeat, complete, fail.
 --
--- Locks the one job. Every change asks for the lease token of the last claim: a worker that lost its lease to another changes
--- nothing. A repeat of what was done already, by the same token, gets the same answer: a worker whose answer was lost may ask
--- again. A lease that has run out and was given to nobody yet still holds.
+-- Locks the one job. Every change asks for the lease token of the last claim: a worker that lost its lease to another
+-- changes nothing. A repeat of what was done already, by the same token, gets the same answer: a worker whose answer
+-- was lost may ask again. A lease that has run out and was given to nobody yet still holds.
 
 create or replace function jobs.refuse_lease(p_job jobs.job, p_lease_token bigint)
 returns void
@@ -66,7 +66,9 @@ $$Heartbeat: keep the job for as long again as it was claimed for, and say how f
 cancel_requested_at in the answer asks the worker to stop. p_account_id: null for any the caller may see. Raises LQ404, LQ409,
 LQ413.$$;
 
-create or replace function jobs.complete_job(p_account_id uuid, p_id uuid, p_lease_token bigint, p_result jsonb default null)
+create or replace function jobs.complete_job(
+    p_account_id uuid, p_id uuid, p_lease_token bigint, p_result jsonb default null
+)
 returns jobs.job
 language plpgsql
 volatile
@@ -184,7 +186,9 @@ p_is_retry is false, or is canceled when that was asked for. Repeating it with t
 p_error: object, kept with the job and the attempt; up to 16 KiB. p_retry_after: the wait, up to 7 days; by default
 jobs.next_delay. p_account_id: null for any the caller may see. Raises LQ404, LQ409, LQ413, LQ422.$$;
 
-create or replace function jobs.complete_in_development(p_account_id uuid, p_id uuid, p_result jsonb default '{"ok": true}')
+create or replace function jobs.complete_in_development(
+    p_account_id uuid, p_id uuid, p_result jsonb default '{"ok": true}'
+)
 returns jobs.job
 language plpgsql
 volatile
@@ -199,7 +203,8 @@ begin
         update jobs.job as j
         set
             status = 'running', reason = 'claimed', attempt = j.attempt + 1, worker = 'development', is_delayed = false,
-            lease_token = nextval('jobs.lease_token'), lease_seconds = 60, leased_until = core.now() + interval '1 minute',
+            lease_token = nextval('jobs.lease_token'), lease_seconds = 60,
+            leased_until = core.now() + interval '1 minute',
             attempt_started_at = core.now(), started_at = coalesce(j.started_at, core.now()), progress = null
         where j.account_id = v_job.account_id and j.id = v_job.id
         returning j.* into v_job;
@@ -293,7 +298,8 @@ $$Let a job succeed without a worker
 
 In development only; in production this path does not exist.$$;
 
-select http.register_route('POST', '/api/v1/worker/jobs/{job_id}/heartbeat', 'api.extend_lease', p_scopes => '{jobs:work}',
+select http.register_route('POST', '/api/v1/worker/jobs/{job_id}/heartbeat', 'api.extend_lease',
+    p_scopes => '{jobs:work}',
     p_limit_class => 'work', p_domain => 'jobs', p_parameters => '{"job_id": {"type": "string"}}',
     p_request_schema => '{"type": "object", "additionalProperties": false, "required": ["lease_token"], "properties": {
         "lease_token": {"type": "integer", "minimum": 1, "maximum": 9007199254740991},
@@ -302,7 +308,8 @@ select http.register_route('POST', '/api/v1/worker/jobs/{job_id}/heartbeat', 'ap
         "additionalProperties": false, "properties": {
             "leased_until": {"type": "string", "format": "date-time"}, "cancel_requested": {"type": "boolean"}}}},
         "400": {}, "404": {}, "409": {}}');
-select http.register_route('POST', '/api/v1/worker/jobs/{job_id}/complete', 'api.complete_job', p_scopes => '{jobs:work}',
+select http.register_route('POST', '/api/v1/worker/jobs/{job_id}/complete', 'api.complete_job',
+    p_scopes => '{jobs:work}',
     p_limit_class => 'work', p_domain => 'jobs', p_parameters => '{"job_id": {"type": "string"}}',
     p_request_schema => '{"type": "object", "additionalProperties": false, "required": ["lease_token"], "properties": {
         "lease_token": {"type": "integer", "minimum": 1, "maximum": 9007199254740991},
@@ -314,22 +321,26 @@ select http.register_route('POST', '/api/v1/worker/jobs/{job_id}/complete', 'api
         "400": {}, "404": {}, "409": {}}');
 select http.register_route('POST', '/api/v1/worker/jobs/{job_id}/fail', 'api.fail_job', p_scopes => '{jobs:work}',
     p_limit_class => 'work', p_domain => 'jobs', p_parameters => '{"job_id": {"type": "string"}}',
-    p_request_schema => '{"type": "object", "additionalProperties": false, "required": ["lease_token", "error"], "properties": {
+    p_request_schema => '{"type": "object", "additionalProperties": false, "required": ["lease_token", "error"],
+        "properties": {
         "lease_token": {"type": "integer", "minimum": 1, "maximum": 9007199254740991},
         "error": {"type": "object", "description": "what went wrong, up to 16 KiB"},
         "retry": {"type": "boolean", "default": true},
         "retry_after_seconds": {"type": "integer", "minimum": 0, "maximum": 604800}}}',
     p_responses => '{"200": {"schema": {"type": "object",
-        "required": ["job_id", "status", "attempt", "max_attempts", "retry_at"], "additionalProperties": false, "properties": {
+        "required": ["job_id", "status", "attempt", "max_attempts", "retry_at"],
+        "additionalProperties": false, "properties": {
             "job_id": {"type": "string", "pattern": "^job_[0-9a-f]{32}$"},
             "status": {"$ref": "#/components/schemas/JobStatus"},
             "attempt": {"type": "integer", "minimum": 1}, "max_attempts": {"type": "integer", "minimum": 1},
             "retry_at": {"type": ["string", "null"], "format": "date-time"}}}},
         "400": {}, "404": {}, "409": {}}');
 select http.register_route('POST', '/api/v1/_dev/complete/{job_id}', 'api.complete_job_in_development',
-    p_scopes => '{jobs:submit,jobs:work,platform}', p_limit_class => 'write', p_mode => 'development', p_domain => 'jobs',
+    p_scopes => '{jobs:submit,jobs:work,platform}', p_limit_class => 'write', p_mode => 'development',
+    p_domain => 'jobs',
     p_parameters => '{"job_id": {"type": "string"}}',
     p_request_schema => '{"type": "object", "additionalProperties": false, "properties": {
         "result": {"description": "any JSON; left out: {\"ok\": true}"}}}',
-    p_responses => '{"200": {"schema": {"type": "object", "required": ["ok"], "additionalProperties": false, "properties": {
+    p_responses => '{"200": {"schema": {"type": "object", "required": ["ok"], "additionalProperties": false,
+        "properties": {
         "ok": {"const": true}}}}, "400": {}, "404": {}, "409": {}}');

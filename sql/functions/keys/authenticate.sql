@@ -16,7 +16,9 @@ begin
         return;
     end if;
     v_bytes := decode(translate(substring(p_text from 10), '-_', '+/'), 'base64');
-    if substring(sha256(convert_to(substring(p_text from 1 for 9), 'UTF8') || substring(v_bytes from 1 for 56)) from 1 for 4)
+    if substring(
+            sha256(convert_to(substring(p_text from 1 for 9), 'UTF8') || substring(v_bytes from 1 for 56)) from 1 for 4
+        )
         <> substring(v_bytes from 57)
     then
         return;
@@ -37,7 +39,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
-    -- The secret part decides through hashes with a fresh salt: how long a comparison takes tells nothing about the hash.
+    -- The secret part decides through hashes with a fresh salt: how long a comparison takes tells nothing about the
+    -- hash.
     with salt as (select uuid_send(gen_random_uuid()) as bytes)
     select
         g.ordinal::integer,
@@ -46,7 +49,8 @@ begin
         k.scopes,
         a.status,
         case
-            when k.id is null or sha256(salt.bytes || k.hash) <> sha256(salt.bytes || sha256(convert_to(g.text, 'UTF8')))
+            when k.id is null
+                or sha256(salt.bytes || k.hash) <> sha256(salt.bytes || sha256(convert_to(g.text, 'UTF8')))
                 then 'unknown'
             when k.revoked_at <= core.now() then 'revoked'
             when k.expires_at <= core.now() then 'expired'
@@ -80,7 +84,9 @@ begin
     from (
         select u.account_id, u.id
         from keys.api_key as u
-        where (u.account_id, u.id) in (select c.key_account_id, c.key_id from unnest(p_calls) as c where c.refusal is null)
+        where (u.account_id, u.id) in (
+            select c.key_account_id, c.key_id from unnest(p_calls) as c where c.refusal is null
+        )
             and (u.last_used_at is null or u.last_used_at < core.now() - interval '1 minute')
         order by u.account_id, u.id
         for update skip locked

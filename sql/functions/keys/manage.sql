@@ -274,7 +274,8 @@ $$Revoke an API key
 It is refused from now on. Revoking twice changes nothing.$$;
 
 select http.register_route('GET', '/api/v1/keys', 'api.list_keys', p_scopes => '{keys:manage,platform}',
-    p_limit_class => 'manage', p_responses => '{"200": {"schema": {"type": "object", "required": ["keys"], "properties": {
+    p_limit_class => 'manage',
+    p_responses => '{"200": {"schema": {"type": "object", "required": ["keys"], "properties": {
         "keys": {"type": "array", "items": {"$ref": "#/components/schemas/ApiKey"}}}}}}');
 select http.register_route('POST', '/api/v1/keys', 'api.create_key', p_scopes => '{keys:manage,platform}',
     p_limit_class => 'manage', p_is_sensitive => true,
@@ -287,7 +288,8 @@ select http.register_route('POST', '/api/v1/keys', 'api.create_key', p_scopes =>
         "expires_at": {"type": ["string", "null"], "format": "date-time"}}}',
     p_responses => '{"201": {"schema": {"allOf": [{"$ref": "#/components/schemas/ApiKey"},
         {"type": "object", "required": ["key"], "properties": {"key": {"type": "string"}}}]}}}');
-select http.register_route('POST', '/api/v1/keys/{key_id}/rotate', 'api.rotate_key', p_scopes => '{keys:manage,platform}',
+select http.register_route('POST', '/api/v1/keys/{key_id}/rotate', 'api.rotate_key',
+    p_scopes => '{keys:manage,platform}',
     p_limit_class => 'manage', p_is_sensitive => true,
     p_request_schema => '{"type": "object", "additionalProperties": false, "properties": {
         "overlap_seconds": {"type": "integer", "minimum": 0, "maximum": 2592000}}}',

@@ -1,8 +1,8 @@
--- GCRA over many calls at once. A bucket is one timestamp, full_at: when it would be whole again. A call of cost c is admitted
--- while max(full_at, now) + c <= now + tolerance. Source: ITU-T I.371, virtual scheduling.
+-- GCRA over many calls at once. A bucket is one timestamp, full_at: when it would be whole again. A call of cost c is
+-- admitted while max(full_at, now) + c <= now + tolerance. Source: ITU-T I.371, virtual scheduling.
 --
--- Locks: bucket rows in order of (policy_id, subject), in both ways below, so that two batches never wait for each other in a
--- circle. Time is read after the lock is held, and full_at never moves back.
+-- Locks: bucket rows in order of (policy_id, subject), in both ways below, so that two batches never wait for each
+-- other in a circle. Time is read after the lock is held, and full_at never moves back.
 
 create or replace function limits.show_subject(p_scope text, p_account_id uuid, p_key_id uuid, p_address text)
 returns text
@@ -52,7 +52,8 @@ as $$
 begin
     return (
         select jsonb_build_object(
-            'RateLimit-Policy', string_agg(format('"%s";q=%s;w=%s', p.name, p.quota, p.window_seconds), ', ' order by p.name),
+            'RateLimit-Policy',
+            string_agg(format('"%s";q=%s;w=%s', p.name, p.quota, p.window_seconds), ', ' order by p.name),
             'RateLimit', string_agg(format('"%s";r=%s;t=%s', p.name, p.remaining, p.seconds), ', ' order by p.name),
             'X-RateLimit-Limit', (array_agg(p.quota order by p.remaining, p.name))[1]::text,
             'X-RateLimit-Remaining', min(p.remaining)::text,
@@ -312,7 +313,10 @@ declare
 begin
     delete from limits.bucket as b
     where b.ctid = any (array(
-        select o.ctid from limits.bucket as o where o.full_at < core.real_now() - interval '1 minute' for update skip locked
+        select o.ctid
+        from limits.bucket as o
+        where o.full_at < core.real_now() - interval '1 minute'
+        for update skip locked
     ));
     get diagnostics v_swept = row_count;
     return v_swept;
@@ -324,9 +328,11 @@ $$Remove buckets that are whole again: a fresh one is made when needed. Gives ho
 -- Policies of the product. The original limited these routes to 20 a minute per address and 200 a minute in all.
 select core.seed('limits.policy', '{name}', p.policy)
 from jsonb_array_elements('[
-    {"name": "write-address", "scope": "address", "route_class": "write", "quota": 20, "burst": 20, "window_seconds": 60},
+    {"name": "write-address", "scope": "address", "route_class": "write", "quota": 20, "burst": 20,
+     "window_seconds": 60},
     {"name": "write-all", "scope": "all", "route_class": "write", "quota": 200, "burst": 200, "window_seconds": 60},
-    {"name": "manage-address", "scope": "address", "route_class": "manage", "quota": 60, "burst": 60, "window_seconds": 60},
+    {"name": "manage-address", "scope": "address", "route_class": "manage", "quota": 60, "burst": 60,
+     "window_seconds": 60},
     {"name": "work-key", "scope": "key", "route_class": "work", "quota": 6000, "burst": 600, "window_seconds": 60}
 ]') as p (policy);
 

@@ -14,7 +14,9 @@ as $$
         union all
         select 2, case
             when max(s.seen_at) is null then 'no reactor has reported yet'
-            else format('the reactor has been silent for %s seconds', floor(extract(epoch from core.now() - max(s.seen_at))))
+            else format(
+                'the reactor has been silent for %s seconds', floor(extract(epoch from core.now() - max(s.seen_at)))
+            )
         end
         from ops.server as s
         where p_server is null or s.id = p_server
@@ -32,7 +34,9 @@ stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-    select coalesce(max(core.now() - d.due_at) filter (where d.due_at > '-infinity' and d.due_at <= core.now()), interval '0')
+    select coalesce(
+        max(core.now() - d.due_at) filter (where d.due_at > '-infinity' and d.due_at <= core.now()), interval '0'
+    )
     from schedule.list_due() as d
 $$;
 comment on function ops.clock_lag() is
@@ -82,8 +86,11 @@ as $$
     union all
     select
         'reactor',
-        case when max(s.seen_at) > core.now() - make_interval(secs => core.integer_setting('ops.reactor_silence_seconds'))
-            then 'pass' else 'fail' end,
+        case
+            when max(s.seen_at)
+                > core.now() - make_interval(secs => core.integer_setting('ops.reactor_silence_seconds')) then 'pass'
+            else 'fail'
+        end,
         case when count(*) > 0 then greatest(0, floor(extract(epoch from core.now() - max(s.seen_at))))::bigint end,
         'seconds since its last report',
         case when max(s.seen_at) is null then 'no reactor has reported yet' end

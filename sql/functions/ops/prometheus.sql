@@ -13,7 +13,8 @@ begin
     perform core.enter_machinery();
     v_queue := jobs.queue_health(100000);
     return query
-    select 'levqor_jobs', 'Jobs of all accounts by status, each up to 100000; finished ones are those of the last 24 hours.',
+    select 'levqor_jobs',
+        'Jobs of all accounts by status, each up to 100000; finished ones are those of the last 24 hours.',
         'gauge', jsonb_build_object('status', q.key), (q.value #>> '{}')::double precision
     from jsonb_each(v_queue -> 'queue_stats') as q
     where q.key <> 'total'
@@ -52,7 +53,10 @@ begin
     union all
     select 'levqor_schedule_overdue_seconds', 'How long a task of the clock is overdue.', 'gauge',
         jsonb_build_object('task', d.task),
-        case when d.due_at = '-infinity' then 0 else greatest(0, extract(epoch from core.now() - d.due_at)) end::double precision
+        case
+            when d.due_at = '-infinity' then 0
+            else greatest(0, extract(epoch from core.now() - d.due_at))
+        end::double precision
     from schedule.list_due() as d
     union all
     select 'levqor_schedule_last_run_failed', 'Whether the last run of a task failed.', 'gauge',

@@ -12,7 +12,8 @@ begin
     insert into ops.server as s (id, started_at, seen_at, version, build)
     values (p_server, core.now(), core.now(), p_version, p_build)
     on conflict (id) do update
-    set started_at = excluded.started_at, seen_at = excluded.seen_at, version = excluded.version, build = excluded.build;
+    set started_at = excluded.started_at, seen_at = excluded.seen_at,
+        version = excluded.version, build = excluded.build;
 end;
 $$;
 comment on function ops.note_server_start(text, text, text) is
@@ -35,7 +36,8 @@ begin
 end;
 $$;
 comment on function ops.note_server_alive(text) is
-$$Note that a server's reactor is alive; every five seconds. False: the server is not known (any more), call ops.note_server_start.$$;
+$$Note that a server's reactor is alive; every five seconds. False: the server is not known (any more), call
+ops.note_server_start.$$;
 grant execute on function ops.note_server_alive(text) to levqor_server;
 
 create or replace function ops.list_live_servers()

@@ -1,7 +1,7 @@
 -- What the reactor calls: claim what is due, report what came of it, ask when to look again.
 --
--- Locks: a claim skips rows that others hold, and so waits for nobody. A report locks its messages sorted by (account, id). A
--- report changes a message only while the lease token of its claim is still the message's own.
+-- Locks: a claim skips rows that others hold, and so waits for nobody. A report locks its messages sorted by
+-- (account, id). A report changes a message only while the lease token of its claim is still the message's own.
 
 create or replace function outbox.list_due(p_limit integer)
 returns table (account_id uuid, id uuid, wake_at timestamptz)
@@ -29,8 +29,8 @@ begin
         return;
     end if;
 
-    -- More is due than was looked at, and it may all be one account's. Look at the heads of some other accounts, and next time
-    -- of the ones behind them.
+    -- More is due than was looked at, and it may all be one account's. Look at the heads of some other accounts, and
+    -- next time of the ones behind them.
     v_start := core.join_halves(
         coalesce(pg_sequence_last_value('outbox.claim_cursor_high'), 0),
         coalesce(pg_sequence_last_value('outbox.claim_cursor_low'), 0)
@@ -57,7 +57,8 @@ begin
         v_start := '00000000-0000-0000-0000-000000000000';
     end loop;
     perform
-        setval('outbox.claim_cursor_high', core.high_half(v_start)), setval('outbox.claim_cursor_low', core.low_half(v_start));
+        setval('outbox.claim_cursor_high', core.high_half(v_start)),
+        setval('outbox.claim_cursor_low', core.low_half(v_start));
 end;
 $$;
 comment on function outbox.list_due(integer) is
@@ -65,8 +66,8 @@ $$Messages that a claim may take: the earliest due, and, while more is due than 
 
 May list a message twice. Bounded in cost, however much is due.$$;
 
--- Plans are made once a connection, and one made while the table was still empty must be right when it is full: only index
--- scans may be chosen.
+-- Plans are made once a connection, and one made while the table was still empty must be right when it is full: only
+-- index scans may be chosen.
 create or replace function outbox.claim_messages(
     p_worker text,
     p_limit integer default 32,
@@ -100,7 +101,8 @@ begin
         select p.account_id, p.id
         from (
             select
-                d.account_id, d.id, d.wake_at, row_number() over (partition by d.account_id order by d.wake_at, d.id) as place
+                d.account_id, d.id, d.wake_at,
+                row_number() over (partition by d.account_id order by d.wake_at, d.id) as place
             from (select distinct l.account_id, l.id, l.wake_at from outbox.list_due(p_limit) as l) as d
         ) as p
         order by p.place, p.wake_at, p.id
@@ -124,7 +126,8 @@ begin
     -- A claim that ran out: nobody knows whether it was sent. It counts as an attempt.
     insert into outbox.attempt (account_id, message_id, number, outcome, worker, started_at, finished_at, kind, error)
     select
-        m.account_id, m.id, m.attempt, 'lost', m.worker, m.claimed_at, greatest(m.leased_until, m.claimed_at), 'lease_expired',
+        m.account_id, m.id, m.attempt, 'lost', m.worker, m.claimed_at, greatest(m.leased_until, m.claimed_at),
+        'lease_expired',
         'the lease ran out without a report'
     from unnest(v_accounts, v_ids) as c (account_id, id)
     inner join outbox.message as m on m.account_id = c.account_id and m.id = c.id
@@ -186,7 +189,8 @@ begin
     if v_text ~ '^[0-9]+(\.[0-9]+)?$' then
         return make_interval(secs => v_longest);
     end if;
-    if v_text ~ '^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d GMT$'
+    if v_text ~ '^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) '
+            '\d{4} \d\d:\d\d:\d\d GMT$'
     then
         return least(
             greatest(v_text::timestamptz - core.now(), interval '0'), make_interval(secs => v_longest)
@@ -215,7 +219,8 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
     select greatest(
-        make_interval(secs => (p.plan ->> least(greatest(p_failures, 1), jsonb_array_length(p.plan)) - 1)::double precision
+        make_interval(secs =>
+            (p.plan ->> least(greatest(p_failures, 1), jsonb_array_length(p.plan)) - 1)::double precision
             * (1 + (2 * p_jitter - 1) * (core.setting('outbox.retry_jitter') #>> '{}')::double precision)),
         p_retry_after
     )
@@ -278,8 +283,9 @@ begin
             o.finished_at, o.retry_after,
             case when o.outcome = 'response' then o.status end as status
         from jsonb_to_recordset(p_outcomes) as o (
-            account_id uuid, id uuid, token bigint, outcome text, kind text, status integer, message text, headers jsonb,
-            body text, timing jsonb, remote_address text, started_at timestamptz, finished_at timestamptz, retry_after jsonb
+            account_id uuid, id uuid, token bigint, outcome text, kind text, status integer, message text,
+            headers jsonb, body text, timing jsonb, remote_address text, started_at timestamptz,
+            finished_at timestamptz, retry_after jsonb
         )
         order by o.account_id, o.id, o.token
     ),
@@ -299,7 +305,8 @@ begin
                 when r.status is not null then null
                 when r.kind in ('shutdown', 'cancelled') then 'pending'
                 when r.kind in (
-                    'address_refused', 'addressRefused', 'invalid_url', 'invalidURL', 'invalid_request', 'invalidRequest'
+                    'address_refused', 'addressRefused', 'invalid_url', 'invalidURL',
+                    'invalid_request', 'invalidRequest'
                 ) then 'dead'
             end as verdict,
             m.attempt - m.uncounted_attempts as counted,
@@ -310,13 +317,15 @@ begin
     ),
     logged as (
         insert into outbox.attempt (
-            account_id, message_id, number, outcome, worker, started_at, finished_at, status, kind, error, response_headers,
+            account_id, message_id, number, outcome, worker, started_at, finished_at, status, kind, error,
+            response_headers,
             response_body, timing, remote_address
         )
         select
             j.account_id, j.id, j.attempt, j.outcome, j.worker, coalesce(j.started_at, j.claimed_at),
             coalesce(j.finished_at, v_now), j.status, case when j.status is null then coalesce(j.kind, 'unknown') end,
-            left(j.message, 1000), outbox.cap_headers(j.headers), left(j.body, 2048), j.timing, left(j.remote_address, 100)
+            left(j.message, 1000), outbox.cap_headers(j.headers), left(j.body, 2048),
+            j.timing, left(j.remote_address, 100)
         from judged as j
         on conflict do nothing
     ),

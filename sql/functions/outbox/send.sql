@@ -85,7 +85,8 @@ begin
 end;
 $$;
 comment on function outbox.send_webhook(uuid, text, text, jsonb, text, text) is
-$$Send a webhook by Standard Webhooks 1.0.0, signed with the account's secret, once this transaction commits. Gives the message's id.
+$$Send a webhook by Standard Webhooks 1.0.0, signed with the account's secret, once this transaction commits.
+Gives the message's id.
 
 p_event_type: such as thing.verb. p_data: what the receiver gets under "data". p_source_domain, p_source_id: what it is about,
 to find its deliveries by. Raises LQ422 for a URL that can not be called.$$;
@@ -168,7 +169,8 @@ select
     sum(m.late_reports) as late_reports
 from outbox.message as m
 group by m.account_id, m.event_type;
-comment on view outbox.overview is 'Messages by account and event type: how many in each state, and when the next one is due. Reads the whole table.';
+comment on view outbox.overview is
+'Messages by account and event type: how many in each state, and when the next one is due. Reads the whole table.';
 comment on column outbox.overview.account_id is 'the account';
 comment on column outbox.overview.event_type is 'what the messages tell';
 comment on column outbox.overview.pending is 'waiting for their time';
@@ -182,7 +184,8 @@ grant select on outbox.overview to levqor_dba;
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
     {"name": "outbox.retry_plan", "value": [5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400],
-     "description": "array of integers: seconds to wait after each failed attempt; when it is used up, the message is dead"},
+     "description":
+        "array of integers: seconds to wait after each failed attempt; when it is used up, the message is dead"},
     {"name": "outbox.retry_jitter", "value": 0.1,
      "description": "number: share by which each wait is lengthened or shortened at random"},
     {"name": "outbox.longest_retry_after", "value": 86400,

@@ -1,5 +1,5 @@
--- The account's signing secret. Nobody stores it: the server derives it from its master key and a name, and puts it into the
--- answer in place of a random placeholder.
+-- The account's signing secret. Nobody stores it: the server derives it from its master key and a name, and puts it
+-- into the answer in place of a random placeholder.
 
 create or replace function outbox.name_secret(p_account_id uuid, p_generation integer)
 returns text
@@ -176,7 +176,8 @@ $$Rotate the signing secret
 The answer holds the new secret, this once. Until the overlap ends (by default a day) every webhook carries a signature by each
 of the two, so that receivers move without a gap. Rotating again in the meantime ends the oldest one at once.$$;
 
-select http.register_route('GET', '/api/v1/signing-secret', 'api.show_signing_secret', p_scopes => '{keys:manage,platform}',
+select http.register_route('GET', '/api/v1/signing-secret', 'api.show_signing_secret',
+    p_scopes => '{keys:manage,platform}',
     p_limit_class => 'manage', p_domain => 'outbox', p_responses => '{"200": {"schema": {"type": "object",
         "required": ["generation", "previous_until", "shown_at"], "additionalProperties": false, "properties": {
             "generation": {"type": "integer", "minimum": 1},

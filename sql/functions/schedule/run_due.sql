@@ -1,6 +1,7 @@
 -- The clock. However many servers ask, a task runs once a slot.
 --
--- Locks: the task's row, skipped when another server has it; then the slot's row. A server that comes later finds the slot taken.
+-- Locks: the task's row, skipped when another server has it; then the slot's row. A server that comes later finds the
+-- slot taken.
 
 create or replace trigger task_notes_local_columns
 before update on schedule.task
@@ -107,7 +108,8 @@ begin
         slot := v_due.slot;
         next_due := v_due.slot + v_task.every;
         return next;
-        -- A statement that was cancelled has no timeout any more, and one that takes long holds back what is already done.
+        -- A statement that was cancelled has no timeout any more, and one that takes long holds back what is already
+        -- done.
         exit when v_is_canceled or clock_timestamp() > v_until;
     end loop;
 end;
