@@ -41,7 +41,9 @@ final class Gather: Sendable {
         await withCheckedContinuation { reply in
             let pending = Pending(call: call, enqueuedAt: .now, reply: reply)
             let action: (() -> Void)? = state.withLock { state in
-                if state.isClosed { return { reply.resume(returning: .failure(.unavailable("the server is stopping"))) } }
+                if state.isClosed {
+                    return { reply.resume(returning: .failure(.unavailable("the server is stopping"))) }
+                }
                 if let worker = state.idle.popLast() { return { worker.resume(returning: [pending]) } }
                 if state.count >= mostPending {
                     return { reply.resume(returning: .failure(.unavailable("too many calls are waiting"))) }
@@ -94,7 +96,9 @@ final class Gather: Sendable {
             compact(&state)
             return expired
         }
-        for pending in expired { pending.reply.resume(returning: .failure(.unavailable("the database does not answer"))) }
+        for pending in expired {
+            pending.reply.resume(returning: .failure(.unavailable("the database does not answer")))
+        }
     }
 
     /// Lets no more calls in. Those that wait are still served.

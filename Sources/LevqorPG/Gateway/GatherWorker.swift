@@ -57,7 +57,7 @@ struct GatherWorker: Sendable {
                                 "select pg_catalog.set_config('statement_timeout', $1, false)",
                                 [.text("\(wanted.milliseconds)ms")], deadline: .seconds(5), cancellable: false
                             )
-                        } catch where !connection.isUsable {
+                        } catch  where !connection.isUsable {
                             gather.putBack(batch)
                             return false
                         }

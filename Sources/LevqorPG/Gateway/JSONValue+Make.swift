@@ -1,7 +1,8 @@
 extension JSONValue {
     /// An object from pairs, in order; a nil value leaves its member out.
     static func object(_ members: [(String, JSONValue?)]) -> JSONValue {
-        .object(JSONObject(members.compactMap { name, value in value.map { JSONObject.Member(name: name, value: $0) } }))
+        .object(
+            JSONObject(members.compactMap { name, value in value.map { JSONObject.Member(name: name, value: $0) } }))
     }
 
     /// A whole number.

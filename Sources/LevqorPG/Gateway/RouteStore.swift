@@ -26,7 +26,8 @@ final class RouteStore: Sendable {
             // Those who waited for an older load may come here last.
             state.withLock { if load > $0.load { $0 = (load, table) } }
         } catch {
-            logger.error("routes could not be loaded; the old ones stay", metadata: ["error": "\(String(reflecting: error))"])
+            logger.error(
+                "routes could not be loaded; the old ones stay", metadata: ["error": "\(String(reflecting: error))"])
         }
     }
 }

@@ -1,6 +1,6 @@
 /// Word that there may be work on a topic: never data, and it may get lost. Polling is the truth.
 struct Hint: Sendable, Hashable {
-    /// Parts divided by slashes, such as `jobs/ACCOUNT/WORKFLOW`.
+    /// Parts divided by slashes, such as `orders/ACCOUNT/KIND`.
     let topic: String
     let count: Int
 

@@ -1,4 +1,3 @@
-
 /// Hands hints to those who wait for them inside of this process: parked requests, and the loops of the reactor.
 ///
 /// A hint that nobody waits for is gone; a waiter looks for itself when it starts and polls now and then.
@@ -26,10 +25,12 @@ final class HintHub: Sendable {
 
         /// Resumes the waiter, the first time only; tells whether it was.
         func wake(_ reason: Wake) -> Bool {
-            guard let continuation = continuation.withLock({ held in
-                defer { held = nil }
-                return held
-            }) else { return false }
+            guard
+                let continuation = continuation.withLock({ held in
+                    defer { held = nil }
+                    return held
+                })
+            else { return false }
             continuation.resume(returning: reason)
             return true
         }
@@ -125,7 +126,9 @@ final class HintHub: Sendable {
             for entry in state.waiters.values.joined() where !stopping || entry.waiter.isParked {
                 taken[entry.number] = entry.waiter
             }
-            state.waiters = state.waiters.mapValues { $0.filter { taken[$0.number] == nil } }.filter { !$0.value.isEmpty }
+            state.waiters = state.waiters.mapValues { $0.filter { taken[$0.number] == nil } }.filter {
+                !$0.value.isEmpty
+            }
             if stopping { state.isStopped = true }
             return taken.sorted { $0.key < $1.key }.map(\.value)
         }
@@ -148,7 +151,8 @@ final class HintHub: Sendable {
 
 extension Array {
     /// Where a number stands in a list sorted by number.
-    fileprivate func firstSortedIndex<Value>(of number: UInt64) -> Int? where Element == (number: UInt64, waiter: Value) {
+    fileprivate func firstSortedIndex<Value>(of number: UInt64) -> Int?
+    where Element == (number: UInt64, waiter: Value) {
         var low = 0
         var high = count
         while low < high {

@@ -17,7 +17,8 @@ struct ClockService: Service {
     private static let pollInterval = Duration.seconds(10)
 
     init(
-        pool: PostgresPool, hub: HintHub, notifier: HintNotifier, heartbeats: Heartbeats, server: String, version: String,
+        pool: PostgresPool, hub: HintHub, notifier: HintNotifier, heartbeats: Heartbeats, server: String,
+        version: String,
         build: String, logger: Logger
     ) {
         self.pool = pool
@@ -38,14 +39,18 @@ struct ClockService: Service {
             while !Task.isCancelled {
                 do {
                     if !isKnown {
-                        try await call("select ops.note_server_start($1, $2, $3)", [.text(server), .text(version), .text(build)])
+                        try await call(
+                            "select ops.note_server_start($1, $2, $3)", [.text(server), .text(version), .text(build)])
                         isKnown = true
                     }
-                    isKnown = try await call("select ops.note_server_alive($1)", [.text(server)]).first?.bool(0) ?? false
+                    isKnown =
+                        try await call("select ops.note_server_alive($1)", [.text(server)]).first?.bool(0) ?? false
                     let pause = try await runDue()
                     heartbeats.beat("clock")
                     backoff.reset()
-                    if pause > .zero { _ = await hub.wait(for: ["schedule"], atMost: min(pause, .seconds(5)), isParked: false) }
+                    if pause > .zero {
+                        _ = await hub.wait(for: ["schedule"], atMost: min(pause, .seconds(5)), isParked: false)
+                    }
                 } catch {
                     if Task.isCancelled { return }
                     logger.warning("the clock could not run", metadata: ["error": "\(String(reflecting: error))"])
@@ -62,7 +67,9 @@ struct ClockService: Service {
             let outcome = row.string(1) ?? "?"
             if outcome != "succeeded" {
                 // What went wrong stands in schedule.run.
-                logger.error("a scheduled task did not succeed", metadata: ["task": "\(row.string(0) ?? "?")", "outcome": "\(outcome)"])
+                logger.error(
+                    "a scheduled task did not succeed",
+                    metadata: ["task": "\(row.string(0) ?? "?")", "outcome": "\(outcome)"])
             }
             let hints = row.withBytes(2) { $0.map { PostgresArrayText.elements($0) } ?? [] }
             for hint in hints.compactMap({ Hint($0[...]) }) {

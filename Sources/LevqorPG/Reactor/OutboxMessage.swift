@@ -19,7 +19,8 @@ struct OutboxMessage: Sendable {
         if !signingSecrets.isEmpty {
             do {
                 let secrets = try signingSecrets.map { try DerivedSecret.make(from: masterKey, name: $0) }
-                headers += try StandardWebhooksSigner(secrets: secrets).headers(id: messageID, timestamp: Int64(timestamp), body: body)
+                headers += try StandardWebhooksSigner(secrets: secrets).headers(
+                    id: messageID, timestamp: Int64(timestamp), body: body)
             } catch {
                 return .failure(OutboundFailure(.internal, "the message could not be signed"))
             }

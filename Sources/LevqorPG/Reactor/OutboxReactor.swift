@@ -13,14 +13,6 @@ final class OutboxReactor: Service {
     /// How long transfers may go on when the server stops.
     private static let drainTime = Duration.seconds(12)
 
-    private struct State {
-        var inFlight = 0
-        var finished: [JSONValue] = []
-        var wake: CheckedContinuation<Void, Never>?
-        var isStopped = false
-        var isFull = false
-    }
-
     private let pool: PostgresPool
     private let transport: HTTPTransport
     private let masterKey: MasterKey
@@ -29,7 +21,7 @@ final class OutboxReactor: Service {
     private let heartbeats: Heartbeats
     private let name: String
     private let logger: Logger
-    private let state = Locked(State())
+    private let outcomes = OutcomeQueue()
 
     init(
         pool: PostgresPool, transport: HTTPTransport, masterKey: MasterKey, hub: HintHub, notifier: HintNotifier,
@@ -47,7 +39,7 @@ final class OutboxReactor: Service {
     }
 
     /// Transfers under way now.
-    var inFlight: Int { state.withLock { $0.inFlight } }
+    var inFlight: Int { outcomes.inFlight }
 
     func run() async throws {
         await withTaskGroup(of: Void.self) { group in
@@ -55,7 +47,7 @@ final class OutboxReactor: Service {
             await withTaskCancellationOrGracefulShutdownHandler {
                 await self.claimLoop()
             } onCancelOrGracefulShutdown: {
-                self.stop()
+                self.outcomes.stop()
             }
             // The reporter ends when the last transfer has been reported; what takes longer is sent again by another.
             group.addTask {
@@ -71,11 +63,10 @@ final class OutboxReactor: Service {
 
     private func claimLoop() async {
         var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(5))
-        while !isStopped {
+        while !outcomes.isStopped {
             let room = min(Self.claimSize, Self.mostInFlight - inFlight)
             if room <= 0 {
-                state.withLock { $0.isFull = true }
-                if inFlight >= Self.mostInFlight { await pause([Self.freeTopic], atMost: .seconds(1)) }
+                if outcomes.noteFull(Self.mostInFlight) { await pause([Self.freeTopic], atMost: .seconds(1)) }
                 continue
             }
             do {
@@ -119,14 +110,15 @@ final class OutboxReactor: Service {
     private func untilNextDue() async throws -> Duration {
         let seconds = try await pool.withConnection { connection in
             try await connection.queryPrepared(
-                "select extract(epoch from outbox.next_due() - pg_catalog.clock_timestamp())", [], deadline: .seconds(10)
+                "select extract(epoch from outbox.next_due() - pg_catalog.clock_timestamp())", [],
+                deadline: .seconds(10)
             ).first?.double(0)
         }
         return seconds.map { .seconds(max(0.01, $0)) } ?? Self.pollInterval
     }
 
     private func start(_ message: OutboxMessage) {
-        state.withLock { $0.inFlight += 1 }
+        outcomes.begin()
         // Not a child task: the loop that claims must not wait for its transfers. The transport bounds each of them.
         Task {
             let startedAt = WallClock.now()
@@ -140,23 +132,13 @@ final class OutboxReactor: Service {
     }
 
     private func finish(_ report: JSONValue) {
-        let (wake, wasFull) = state.withLock { state in
-            state.finished.append(report)
-            state.inFlight -= 1
-            defer {
-                state.wake = nil
-                state.isFull = false
-            }
-            return (state.wake, state.isFull)
-        }
-        wake?.resume()
-        if wasFull { hub.post(Hint(topic: Self.freeTopic, count: 1)) }
+        if outcomes.finish(report) { hub.post(Hint(topic: Self.freeTopic, count: 1)) }
     }
 
     /// Reports whatever has finished; while one report is in flight, the next ones gather.
     private func reportLoop() async {
         var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(5))
-        while let reports = await nextReports() {
+        while let reports = await outcomes.next() {
             var left = [reports]
             while let part = left.last {
                 do {
@@ -169,10 +151,12 @@ final class OutboxReactor: Service {
                     if part.count > 1 {
                         left += part.map { [$0] }
                     } else {
-                        logger.error("an outcome was refused and is lost", metadata: ["error": "\(String(reflecting: error))"])
+                        logger.error(
+                            "an outcome was refused and is lost", metadata: ["error": "\(String(reflecting: error))"])
                     }
                 } catch {
-                    logger.warning("outcomes could not be reported", metadata: ["error": "\(String(reflecting: error))"])
+                    logger.warning(
+                        "outcomes could not be reported", metadata: ["error": "\(String(reflecting: error))"])
                     do { try await Task.sleep(for: backoff.next()) } catch { return }
                 }
             }
@@ -189,47 +173,4 @@ final class OutboxReactor: Service {
         heartbeats.beat("outbox")
         logger.debug("outcomes reported", metadata: ["count": "\(reports.count)", "rows": "\(result.count)"])
     }
-
-    /// What has finished since the last time; nil when stopped and nothing is under way.
-    private func nextReports() async -> [JSONValue]? {
-        while true {
-            let (reports, isOver) = state.withLock { state in
-                defer { state.finished = [] }
-                return (state.finished, state.isStopped && state.inFlight == 0)
-            }
-            if !reports.isEmpty { return reports }
-            if isOver { return nil }
-            if Task.isCancelled { return nil }
-            await withTaskCancellationHandler {
-                await withCheckedContinuation { continuation in
-                    let goOn = state.withLock { state in
-                        if !state.finished.isEmpty || (state.isStopped && state.inFlight == 0) || Task.isCancelled {
-                            return true
-                        }
-                        state.wake = continuation
-                        return false
-                    }
-                    if goOn { continuation.resume() }
-                }
-            } onCancel: {
-                wakeReporter()
-            }
-        }
-    }
-
-    private func stop() {
-        state.withLock { $0.isStopped = true }
-        // With nothing under way there is no other who would wake it.
-        wakeReporter()
-    }
-
-    private func wakeReporter() {
-        let wake = state.withLock { state in
-            defer { state.wake = nil }
-            return state.wake
-        }
-        wake?.resume()
-    }
-
-    private var isStopped: Bool { state.withLock { $0.isStopped } }
 }

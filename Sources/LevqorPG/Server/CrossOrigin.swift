@@ -6,7 +6,8 @@ struct CrossOrigin: Sendable {
     private let origins: Set<String>
 
     private static let exposed = "X-Request-Id, Location, Link, Retry-After, RateLimit, RateLimit-Policy, ETag"
-    private static let allowedHeaders = "Content-Type, Authorization, X-Api-Key, X-Request-Id, Levqor-Account, Idempotency-Key"
+    private static let allowedHeaders =
+        "Content-Type, Authorization, X-Api-Key, X-Request-Id, Levqor-Account, Idempotency-Key"
 
     /// - Parameter origins: such as `https://app.example.com`; no wildcard.
     init(origins: Set<String>) {

@@ -14,19 +14,7 @@ struct GatewayResponder: HTTPResponder {
     let health: Health
     let masterKey: MasterKey
     let logger: Logger
-    private let presence = ClientPresence()
-
-    init(
-        gateway: Gateway, reader: RequestReader, crossOrigin: CrossOrigin, health: Health, masterKey: MasterKey,
-        logger: Logger
-    ) {
-        self.gateway = gateway
-        self.reader = reader
-        self.crossOrigin = crossOrigin
-        self.health = health
-        self.masterKey = masterKey
-        self.logger = logger
-    }
+    let presence: ClientPresence
 
     func respond(to request: Request, context: ServerContext) async throws -> Response {
         let start = ContinuousClock.now
@@ -35,7 +23,9 @@ struct GatewayResponder: HTTPResponder {
         SecurityHeaders.complete(&served.response.headers)
         crossOrigin.open(&served.response.headers, for: request)
         served.response.headers[.xRequestID] = requestID
-        if isUnchanged(request, served.response) { served.response = Response(status: .notModified, headers: served.response.headers) }
+        if isUnchanged(request, served.response) {
+            served.response = Response(status: .notModified, headers: served.response.headers)
+        }
         let duration = start.duration(to: .now)
         gateway.metrics.noteRequest(route: served.route, status: Int(served.response.status.code), duration: duration)
         log(request, context, requestID, served, duration)
@@ -56,16 +46,6 @@ struct GatewayResponder: HTTPResponder {
         func strong(_ tag: Substring) -> Substring { tag.hasPrefix("W/") ? tag.dropFirst(2) : tag }
         return asked == "*"
             || asked.split(separator: ",").contains { strong($0.withoutEdgeSpace) == strong(tag[...]) }
-    }
-
-    /// A response, with what the log and the metrics want to know.
-    private struct Served {
-        var response: Response
-        var route = "none"
-        var account: String?
-        var key: String?
-        var sqlstate: String?
-        var fault: String?
     }
 
     private func serve(_ request: Request, _ context: ServerContext, _ requestID: String) async -> Served {
@@ -116,7 +96,8 @@ struct GatewayResponder: HTTPResponder {
             served.sqlstate = done.sqlstate
             served.fault = done.fault
             return served
-        case .stopping, .gone: return Served(response: Response(status: .noContent), route: "\(call.route.method) \(call.route.path)")
+        case .stopping, .gone:
+            return Served(response: Response(status: .noContent), route: "\(call.route.method) \(call.route.path)")
         case .routeGone: return problem(.notFound, call.requestID, call.route)
         case .failure(.outcomeUnknown): return problem(.outcomeUnknown, call.requestID, call.route)
         case .failure(.unavailable(let reason)):
@@ -124,7 +105,8 @@ struct GatewayResponder: HTTPResponder {
             served.fault = reason
             return served
         case .failure(.refused(let error)):
-            let isBusy = error.isWorthRepeating || error.sqlstate == "57014" || error.sqlstate?.hasPrefix("53") == true
+            let isBusy =
+                error.isWorthRepeating || error.sqlstate == "57014" || error.sqlstate?.hasPrefix("53") == true
                 || error.sqlstate?.hasPrefix("57P") == true
             var served = problem(
                 isBusy ? .unavailable("The database is too busy.") : .internalError, call.requestID, call.route
@@ -199,28 +181,5 @@ struct GatewayResponder: HTTPResponder {
             ),
             route: route.map { "\($0.method) \($0.path)" } ?? "none"
         )
-    }
-
-    private func log(
-        _ request: Request, _ context: ServerContext, _ requestID: String, _ served: Served, _ duration: Duration
-    ) {
-        let status = Int(served.response.status.code)
-        let level: Logger.Level = served.fault != nil || status >= 500 ? .error : .info
-        guard logger.logLevel <= level else { return }
-        var metadata: Logger.Metadata = [
-            "levqor.request.id": "\(requestID)",
-            "http.method": "\(request.method.rawValue)",
-            // The path without its query: a query may hold personal data.
-            "http.path": "\(request.uri.path.prefix(256))",
-            "http.status": "\(status)",
-            "http.milliseconds": "\(Double(duration.inSeconds * 100_000).rounded() / 100)",
-            "client.address": "\(reader.address(of: request, peer: context.peer))",
-        ]
-        if let agent = request.headers[.userAgent] { metadata["client.user_agent"] = "\(agent.prefix(256))" }
-        if let account = served.account { metadata["levqor.account"] = "\(account)" }
-        if let key = served.key { metadata["levqor.key"] = "\(key)" }
-        if let sqlstate = served.sqlstate { metadata["db.sqlstate"] = "\(sqlstate)" }
-        if let fault = served.fault { metadata["fault"] = "\(fault)" }
-        logger.log(level: level, "request", metadata: metadata)
     }
 }

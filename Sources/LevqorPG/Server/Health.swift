@@ -53,7 +53,9 @@ final class Health: Service {
     /// Why the server is not ready; empty when it is.
     func readiness() async -> (reasons: [String], details: JSONValue) {
         if draining.withLock({ $0 }) { return (["the server is stopping"], .null) }
-        let late = heartbeats.ages.filter(\.isLate).map { "the loop \($0.name) has had no success for \(Int($0.seconds)) s" }
+        let late = heartbeats.ages.filter(\.isLate).map {
+            "the loop \($0.name) has had no success for \(Int($0.seconds)) s"
+        }
         let look = await look()
         return (look.reasons + late, look.details)
     }

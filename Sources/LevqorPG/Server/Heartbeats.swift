@@ -1,4 +1,3 @@
-
 /// When each background loop last did its work well. A loop that dies in silence is seen here.
 final class Heartbeats: Sendable {
     private struct Beat {

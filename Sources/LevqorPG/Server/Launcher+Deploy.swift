@@ -51,7 +51,8 @@ extension Launcher {
         let cluster = configured == nil ? EmbeddedCluster(directory: directory, logger: logger) : nil
         let endpoint = try await cluster?.start()
         let checker = Checker(
-            variables: variables, databaseURL: configured ?? endpoint?.connectionString ?? "", isEmbedded: cluster != nil,
+            variables: variables, databaseURL: configured ?? endpoint?.connectionString ?? "",
+            isEmbedded: cluster != nil,
             sqlDirectory: try? findSQL(configured: variables["LEVQOR_SQL_DIRECTORY"].flatMap { $0.isEmpty ? nil : $0 }),
             logger: logger
         )
@@ -67,11 +68,14 @@ extension Launcher {
 
     /// The folder that holds install.sql: the one configured, ./sql, or the one beside an installed binary.
     private static func findSQL(configured: String?) throws -> String {
-        let binary = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
-        let candidates = configured.map { [$0] } ?? [
-            "sql", binary.appendingPathComponent("../share/levqor/sql").path,
-        ]
-        guard let found = candidates.first(where: { FileManager.default.fileExists(atPath: $0 + "/install.sql") }) else {
+        let binary = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+            .deletingLastPathComponent()
+        let candidates =
+            configured.map { [$0] } ?? [
+                "sql", binary.appendingPathComponent("../share/levqor/sql").path,
+            ]
+        guard let found = candidates.first(where: { FileManager.default.fileExists(atPath: $0 + "/install.sql") })
+        else {
             throw Refusal(
                 "no install.sql in \(candidates.joined(separator: " or ")): set LEVQOR_SQL_DIRECTORY to the folder sql of LevqorPG"
             )

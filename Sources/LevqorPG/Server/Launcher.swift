@@ -144,7 +144,9 @@ public struct Launcher: Sendable {
     private func loadMasterKey() throws -> MasterKey {
         if let key = configuration.masterKey { return key }
         guard configuration.databaseURL == nil else {
-            throw Refusal("LEVQOR_MASTER_KEY is needed with LEVQOR_DATABASE_URL: make one with `openssl rand -hex 32` and keep it")
+            throw Refusal(
+                "LEVQOR_MASTER_KEY is needed with LEVQOR_DATABASE_URL: make one with `openssl rand -hex 32` and keep it"
+            )
         }
         try FileManager.default.createDirectory(atPath: configuration.directory, withIntermediateDirectories: true)
         return try MasterKey.loadOrCreate(at: configuration.directory + "/master.key")

@@ -58,21 +58,25 @@ public struct LevqorServer: Sendable {
         await first.close()
 
         let routes = RouteStore(table, pool: pool, logger: logger)
-        let notifier = HintNotifier(configuration: database("notify", statementTimeout: "5s", lockTimeout: "1s"), logger: logger)
+        let notifier = HintNotifier(
+            configuration: database("notify", statementTimeout: "5s", lockTimeout: "1s"), logger: logger)
         let gathered = Gather(name: "gathered")
         let alone = Gather(name: "alone", mostCalls: 1)
         let gateway = Gateway(
-            gathered: gathered, alone: alone, routes: routes, hints: hub, notifier: notifier, metrics: metrics, logger: logger
+            gathered: gathered, alone: alone, routes: routes, hints: hub, notifier: notifier, metrics: metrics,
+            logger: logger
         )
         let lanes = LaneService(
             workers: (0..<configuration.connections).map { _ in
                 GatherWorker(
-                    gather: gathered, configuration: gatherConfiguration, logger: logger, metrics: metrics, isAlone: false
+                    gather: gathered, configuration: gatherConfiguration, logger: logger, metrics: metrics,
+                    isAlone: false
                 )
             }
                 + (0..<2).map { _ in
                     GatherWorker(
-                        gather: alone, configuration: aloneConfiguration, logger: logger, metrics: metrics, isAlone: true
+                        gather: alone, configuration: aloneConfiguration, logger: logger, metrics: metrics,
+                        isAlone: true
                     )
                 },
             gathers: [gathered, alone]
@@ -80,12 +84,14 @@ public struct LevqorServer: Sendable {
         let health = Health(pool: pool, heartbeats: heartbeats)
         let transport = HTTPTransport(
             .init(
-                userAgent: "LevqorPG/\(Self.version)", addressGuard: AddressGuard(allowing: configuration.allowedNetworks),
+                userAgent: "LevqorPG/\(Self.version)",
+                addressGuard: AddressGuard(allowing: configuration.allowedNetworks),
                 certificateAuthorityFile: configuration.certificateAuthorityFile
             )
         )
         let outbox = OutboxReactor(
-            pool: pool, transport: transport, masterKey: masterKey, hub: hub, notifier: notifier, heartbeats: heartbeats,
+            pool: pool, transport: transport, masterKey: masterKey, hub: hub, notifier: notifier,
+            heartbeats: heartbeats,
             name: serverName, logger: logger
         )
         let clock = ClockService(
@@ -95,7 +101,8 @@ public struct LevqorServer: Sendable {
         let listener = HintListener(
             listener: PostgresListener(
                 configuration: {
-                    var direct = PostgresConfiguration(configuration.listenURL ?? databaseURL, applicationName: "levqor-server-listen")
+                    var direct = PostgresConfiguration(
+                        configuration.listenURL ?? databaseURL, applicationName: "levqor-server-listen")
                     direct.settings = ["role": "levqor_server"]
                     return direct
                 }(),
@@ -109,13 +116,16 @@ public struct LevqorServer: Sendable {
         )
 
         let addresses = Addresses(onReady: onReady)
+        let presence = ClientPresence()
         let publicApplication = Application(
             responder: GatewayResponder(
                 gateway: gateway, reader: RequestReader(address: ClientAddress(trusting: configuration.trustedProxies)),
                 crossOrigin: CrossOrigin(origins: configuration.corsOrigins), health: health, masterKey: masterKey,
-                logger: logger
+                logger: logger, presence: presence
             ),
-            server: .http1(configuration: .init(idleTimeout: .seconds(75))),
+            server: .http1(
+                configuration: .init(additionalChannelHandlers: [HangUpHandler(presence)], idleTimeout: .seconds(75))
+            ),
             configuration: .init(address: .hostname(configuration.host, port: configuration.port), backlog: 4096),
             onServerRunning: { channel in addresses.setPublic(channel.localAddress, host: configuration.host) },
             logger: quiet(logger)

@@ -20,10 +20,14 @@ struct MetricsPage: Sendable {
     private func process(_ text: inout PrometheusText) {
         let snapshot = gateway.metrics.snapshot
         text.family("levqor_http_requests_total", "counter", "Requests answered, by route and status.")
-        for (key, count) in snapshot.requests.sorted(by: { ($0.key.route, $0.key.status) < ($1.key.route, $1.key.status) }) {
-            text.sample("levqor_http_requests_total", [("route", key.route), ("status", "\(key.status)")], Double(count))
+        for (key, count) in snapshot.requests.sorted(by: {
+            ($0.key.route, $0.key.status) < ($1.key.route, $1.key.status)
+        }) {
+            text.sample(
+                "levqor_http_requests_total", [("route", key.route), ("status", "\(key.status)")], Double(count))
         }
-        text.family("levqor_http_request_duration_seconds", "histogram", "Time from the request's head to its response.")
+        text.family(
+            "levqor_http_request_duration_seconds", "histogram", "Time from the request's head to its response.")
         for (route, histogram) in snapshot.durations.sorted(by: { $0.key < $1.key }) {
             text.histogram(
                 "levqor_http_request_duration_seconds", [("route", route)], bounds: GatewayMetrics.bounds,
@@ -31,8 +35,11 @@ struct MetricsPage: Sendable {
             )
         }
         text.single("levqor_batches_total", "counter", "Statements sent to http.handle_many.", Double(snapshot.batches))
-        text.single("levqor_batched_calls_total", "counter", "Calls carried by those statements.", Double(snapshot.batchedCalls))
-        text.single("levqor_parked_requests", "gauge", "Requests that wait without a connection.", Double(snapshot.parked))
+        text.single(
+            "levqor_batched_calls_total", "counter", "Calls carried by those statements.", Double(snapshot.batchedCalls)
+        )
+        text.single(
+            "levqor_parked_requests", "gauge", "Requests that wait without a connection.", Double(snapshot.parked))
         text.family("levqor_lane_pending_calls", "gauge", "Calls that wait for a connection.")
         for lane in [gateway.gathered, gateway.alone] {
             text.sample("levqor_lane_pending_calls", [("lane", lane.name)], Double(lane.load.pending))
@@ -51,7 +58,9 @@ struct MetricsPage: Sendable {
         for age in heartbeats.ages {
             text.sample("levqor_loop_seconds_since_success", [("loop", age.name)], age.seconds)
         }
-        text.single("levqor_listener_connected", "gauge", "1 while hints of other servers are heard.", listener.isConnected ? 1 : 0)
+        text.single(
+            "levqor_listener_connected", "gauge", "1 while hints of other servers are heard.",
+            listener.isConnected ? 1 : 0)
         text.single("levqor_outbound_in_flight", "gauge", "Transfers under way.", Double(outbox.inFlight))
     }
 
@@ -61,7 +70,8 @@ struct MetricsPage: Sendable {
             guard let pool = pools.first?.pool else { return }
             let rows = try await pool.withConnection(deadline: .seconds(2)) { connection in
                 try await connection.queryPrepared(
-                    "select name, help, type, labels, value from ops.prometheus() order by name", [], deadline: .seconds(5)
+                    "select name, help, type, labels, value from ops.prometheus() order by name", [],
+                    deadline: .seconds(5)
                 )
             }
             var family = ""

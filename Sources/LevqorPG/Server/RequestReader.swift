@@ -14,7 +14,8 @@ struct RequestReader: Sendable {
     ///
     /// - Throws: `Problem`.
     func read(
-        _ request: Request, route: Route, pathParameters: [(name: String, value: String)], requestID: String, peer: String
+        _ request: Request, route: Route, pathParameters: [(name: String, value: String)], requestID: String,
+        peer: String
     ) async throws -> GatewayCall {
         let parameters = try self.parameters(request.uri, route, pathParameters)
         let body = try await self.body(request, route)
@@ -90,12 +91,17 @@ struct RequestReader: Sendable {
             return nil
         }
         let encoding = request.headers[.contentEncoding]?.lowercased() ?? "identity"
-        guard encoding == "identity", Self.isJSON(request.headers[.contentType]) else { throw Problem.unsupportedMediaType }
+        guard encoding == "identity", Self.isJSON(request.headers[.contentType]) else {
+            throw Problem.unsupportedMediaType
+        }
         let value: JSONValue
         do {
             value = try buffer.withUnsafeReadableBytes { (bytes) throws(JSONParseError) in try JSONParser.parse(bytes) }
         } catch {
             throw Problem.badRequest("The body is not JSON: \(error.message)")
+        }
+        guard !value.holdsEnormousNumber else {
+            throw Problem.badRequest("A number in the body is beyond the range of doubles, or too near to zero.")
         }
         let violations = schema.validate(value)
         guard violations.isEmpty else { throw Problem.invalid(violations) }
@@ -107,7 +113,9 @@ struct RequestReader: Sendable {
         guard let contentType else { return false }
         let parts = contentType.split(separator: ";").map { $0.withoutEdgeSpace.lowercased() }
         guard let type = parts.first, type == "application/json" || type.hasSuffix("+json") else { return false }
-        return parts.dropFirst().allSatisfy { !$0.hasPrefix("charset=") || $0 == "charset=utf-8" || $0 == "charset=\"utf-8\"" }
+        return parts.dropFirst().allSatisfy {
+            !$0.hasPrefix("charset=") || $0 == "charset=utf-8" || $0 == "charset=\"utf-8\""
+        }
     }
 
     private static let emptyObject = Array("{}".utf8)

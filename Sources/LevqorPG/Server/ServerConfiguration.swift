@@ -40,7 +40,8 @@ public struct ServerConfiguration: Sendable {
         func number(_ name: String, _ fallback: Int, _ range: ClosedRange<Int>) throws -> Int {
             guard let text = text(name) else { return fallback }
             guard let number = Int(text), range.contains(number) else {
-                throw InvalidSetting(name: name, reason: "must be a number from \(range.lowerBound) to \(range.upperBound)")
+                throw InvalidSetting(
+                    name: name, reason: "must be a number from \(range.lowerBound) to \(range.upperBound)")
             }
             return number
         }
@@ -65,13 +66,15 @@ public struct ServerConfiguration: Sendable {
         do {
             masterKey = try text("LEVQOR_MASTER_KEY").map { try MasterKey($0) }
         } catch {
-            throw InvalidSetting(name: "LEVQOR_MASTER_KEY", reason: "must be at least 32 bytes in hex or base64 (openssl rand -hex 32)")
+            throw InvalidSetting(
+                name: "LEVQOR_MASTER_KEY", reason: "must be at least 32 bytes in hex or base64 (openssl rand -hex 32)")
         }
         trustedProxies = try networks("LEVQOR_TRUSTED_PROXIES")
         allowedNetworks = try networks("LEVQOR_ALLOWED_NETWORKS")
         corsOrigins = Set((text("LEVQOR_CORS_ORIGINS") ?? "").split { $0 == "," || $0 == " " }.map(String.init))
         for origin in corsOrigins where !Self.isOrigin(origin) {
-            throw InvalidSetting(name: "LEVQOR_CORS_ORIGINS", reason: "\(origin) is no origin; write https://app.example.com")
+            throw InvalidSetting(
+                name: "LEVQOR_CORS_ORIGINS", reason: "\(origin) is no origin; write https://app.example.com")
         }
         certificateAuthorityFile = text("LEVQOR_CA_FILE")
     }

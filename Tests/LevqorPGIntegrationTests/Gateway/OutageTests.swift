@@ -7,7 +7,7 @@ import Testing
 struct OutageTests {
     private static func terminateAll(_ database: TestDatabase) async throws {
         try await database.run(
-            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
                 + "where datname = current_database() and application_name like 'levqor-server%'"
         )
     }
@@ -113,7 +113,9 @@ struct OutageTests {
                     if worker % 2 == 0 {
                         let response = try await client.get("/t/echo?n=\(n)", key: key)
                         #expect([200, 503].contains(response.status), "\(response.status) \(response.text)")
-                        if response.status == 200 { #expect(response.json["square"].map(JSONText.string) == "\(n * n)") }
+                        if response.status == 200 {
+                            #expect(response.json["square"].map(JSONText.string) == "\(n * n)")
+                        }
                     } else {
                         let response = try await client.post("/t/store", key: key, #"{"n": \#(n)}"#)
                         #expect([200, 503].contains(response.status), "\(response.status) \(response.text)")
@@ -138,7 +140,9 @@ struct OutageTests {
         for answer in seen {
             if answer.status == 200 { #expect(stored.contains(answer.n)) }
             // Only what is called unknown may have been done without a word of it.
-            if answer.status == 503, answer.code != "outcome-unknown" { #expect(!stored.contains(answer.n), "\(answer)") }
+            if answer.status == 503, answer.code != "outcome-unknown" {
+                #expect(!stored.contains(answer.n), "\(answer)")
+            }
         }
     }
 
@@ -166,9 +170,11 @@ struct OutageTests {
             let database = TestDatabase(name: "levqor", url: endpoint.connectionString)
             var root = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath()
             for _ in 0..<4 { root.deleteLastPathComponent() }
-            let sql = ProcessInfo.processInfo.environment["LEVQOR_SQL_DIRECTORY"] ?? root.appendingPathComponent("sql").path
+            let sql =
+                ProcessInfo.processInfo.environment["LEVQOR_SQL_DIRECTORY"] ?? root.appendingPathComponent("sql").path
             _ = try await Migrator(
-                databaseURL: database.url, sqlDirectory: sql, environment: nil, logger: TestDatabase.logger, tell: { _ in }
+                databaseURL: database.url, sqlDirectory: sql, environment: nil, logger: TestDatabase.logger,
+                tell: { _ in }
             ).run(prune: false)
             try await TestRoutes.install(database)
             let key = try await database.key()
@@ -177,11 +183,15 @@ struct OutageTests {
                     let postmaster = try #require(sandbox.postmaster)
                     // As the kernel's killer of processes would: nobody is told.
                     kill(postmaster, SIGKILL)
-                    try await eventually("the answer is 503") { try await server.client.get("/t/echo", key: key).status == 503 }
+                    try await eventually("the answer is 503") {
+                        try await server.client.get("/t/echo", key: key).status == 503
+                    }
                     #expect(try await server.client.get("/ready").status == 503)
                     #expect(try await server.client.get("/health").status == 200)
                     try await eventually("it can be started again") { (try? await sandbox.cluster().start()) != nil }
-                    try await eventually("it answers") { try await server.client.get("/t/echo", key: key).status == 200 }
+                    try await eventually("it answers") {
+                        try await server.client.get("/t/echo", key: key).status == 200
+                    }
                 }
             }
         }

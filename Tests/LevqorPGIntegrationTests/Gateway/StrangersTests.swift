@@ -34,14 +34,19 @@ struct StrangersTests {
             try await TestRoutes.install(database)
             let accounts = [try await database.account("first"), try await database.account("second")]
             let keys = [try await database.key(accounts[0]), try await database.key(accounts[1])]
-            try await TestServer.with(database, ["LEVQOR_CONNECTIONS": "1", "LEVQOR_TRUSTED_PROXIES": "127.0.0.1"]) { server in
+            try await TestServer.with(database, ["LEVQOR_CONNECTIONS": "1", "LEVQOR_TRUSTED_PROXIES": "127.0.0.1"]) {
+                server in
                 let client = server.client
                 let before = try await server.figure("levqor_batches_total")
                 let answers = try await Self.gathered(database, server, key: keys[0], count: 120) { number in
-                    let headers = [("X-Forwarded-For", "198.51.100.\(number)"), ("X-Request-Id", "request-\(number)-x")]
+                    let headers = [
+                        ("X-Forwarded-For", "198.51.100.\(number)"), ("X-Request-Id", "request-\(number)-x"),
+                    ]
                     switch number % 4 {
                     case 0, 2: return try await client.get("/t/echo?n=\(number)", key: keys[number % 4 / 2], headers)
-                    case 1: return try await client.post("/t/store", key: keys[number % 8 / 4], #"{"n": \#(number)}"#, headers)
+                    case 1:
+                        return try await client.post(
+                            "/t/store", key: keys[number % 8 / 4], #"{"n": \#(number)}"#, headers)
                     default: return try await client.get("/t/echo?n=\(number)", key: nil, headers)
                     }
                 }
@@ -67,7 +72,9 @@ struct StrangersTests {
                     }
                 }
                 #expect(
-                    try await database.text("select count(*) from api.number where account = case n % 8 / 4 when 0 then $1::uuid else $2::uuid end", [.text(accounts[0]), .text(accounts[1])]) == "30"
+                    try await database.text(
+                        "select count(*) from api.number where account = case n % 8 / 4 when 0 then $1::uuid else $2::uuid end",
+                        [.text(accounts[0]), .text(accounts[1])]) == "30"
                 )
             }
         }
@@ -123,7 +130,9 @@ struct StrangersTests {
                     try await holder.script("commit")
                 }
                 let answers = try await Self.gathered(database, server, key: key, count: 16) { number in
-                    if number == 5 { return try await client.post("/t/touch", key: key, #"{"id": 1, "value": "mine"}"#) }
+                    if number == 5 {
+                        return try await client.post("/t/touch", key: key, #"{"id": 1, "value": "mine"}"#)
+                    }
                     return try await client.post("/t/store", key: key, #"{"n": \#(number)}"#)
                 }
                 try await open.value

@@ -22,7 +22,9 @@ struct WaitingTests {
             let account = try await database.account("waits")
             let key = try await database.key(account, scopes: ["jobs:submit", "jobs:work"])
             try await TestServer.with(database, ["LEVQOR_CONNECTIONS": "4"]) { server in
-                let sockets = try (0..<50).map { try server.client.begin("POST", "/api/v1/worker/claim", key: key, Self.claim("\($0)")) }
+                let sockets = try (0..<50).map {
+                    try server.client.begin("POST", "/api/v1/worker/claim", key: key, Self.claim("\($0)"))
+                }
                 let answers = Locked<[TestResponse]>([])
                 let readers = sockets.map { socket in
                     Task {
@@ -31,10 +33,9 @@ struct WaitingTests {
                     }
                 }
                 try await server.until(Self.parked, is: 50)
-                #expect(
-                    try await database.text(
-                        "select count(*) from pg_stat_activity where datname = current_database() and state <> 'idle' "
-                            + "and application_name like 'levqor-server%'") == "0"
+                try await database.until(
+                    "select not exists (select from pg_stat_activity where datname = current_database() and state <> 'idle' "
+                        + "and application_name like 'levqor-server%')"
                 )
                 #expect(try await server.client.get("/t/hello").status == 200)
                 #expect(try await server.client.post("/api/v1/intake", key: key, Self.job).status == 202)
@@ -44,10 +45,13 @@ struct WaitingTests {
                 try await eventually("two are answered") { answers.withLock { $0.count } == 2 }
                 try await server.until(Self.parked, is: 48)
                 // Many at once wake as many.
-                try await database.run("select jobs.submit_job($1::uuid, 'w', '{}') from generate_series(1, 10)", [.text(account)])
+                try await database.run(
+                    "select jobs.submit_job($1::uuid, 'w', '{}') from generate_series(1, 10)", [.text(account)])
                 try await eventually("twelve are answered") { answers.withLock { $0.count } == 12 }
                 #expect(answers.withLock { $0 }.allSatisfy { $0.status == 200 && Self.jobs($0) == 1 })
-                #expect(try await database.text("select count(*) from jobs.job where status = 'running' and attempt = 1") == "12")
+                #expect(
+                    try await database.text("select count(*) from jobs.job where status = 'running' and attempt = 1")
+                        == "12")
                 // The others are answered when the server stops.
                 await server.beginStop()
                 for reader in readers { try await reader.value }
@@ -76,12 +80,15 @@ struct WaitingTests {
                 try await TestServer.with(database) { second in
                     try await second.until("levqor_listener_connected", is: 1)
                     // Shorter than the first look without a hint (8 s at least): only a hint can bring the job.
-                    let socket = try second.client.begin("POST", "/api/v1/worker/claim", key: key, Self.claim("w", wait: 6))
+                    let socket = try second.client.begin(
+                        "POST", "/api/v1/worker/claim", key: key, Self.claim("w", wait: 6))
                     try await second.until(Self.parked, is: 1)
                     #expect(try await first.client.post("/api/v1/intake", key: key, Self.job).status == 202)
                     let response = try await socket.response()
                     #expect(Self.jobs(response) == 1)
-                    #expect(try await database.text("select extract(epoch from leased_until - created_at) < 65.5 from jobs.job") == "t")
+                    #expect(
+                        try await database.text(
+                            "select extract(epoch from leased_until - created_at) < 65.5 from jobs.job") == "t")
                 }
             }
         }
@@ -90,7 +97,8 @@ struct WaitingTests {
     @Test("A waiter whose client hung up gets no job: it goes to the next")
     func hangsUp() async throws {
         try await TestDatabase.with { database in
-            let key = try await database.key(try await database.account("leaves"), scopes: ["jobs:submit", "jobs:work"])
+            let key = try await database.key(
+                try await database.account("leaves"), scopes: ["jobs:submit", "jobs:work"])
             try await TestServer.with(database) { server in
                 let gone = try server.client.begin("POST", "/api/v1/worker/claim", key: key, Self.claim("gone"))
                 try await server.until(Self.parked, is: 1)
@@ -112,11 +120,17 @@ struct WaitingTests {
             let account = try await database.account("race")
             let key = try await database.key(account, scopes: ["jobs:submit", "jobs:work"])
             try await TestServer.with(database) { server in
-                let leaving = try (0..<60).map { try server.client.begin("POST", "/api/v1/worker/claim", key: key, Self.claim("leaves\($0)")) }
-                let staying = try (0..<20).map { try server.client.begin("POST", "/api/v1/worker/claim", key: key, Self.claim("stays\($0)")) }
+                let leaving = try (0..<60).map {
+                    try server.client.begin("POST", "/api/v1/worker/claim", key: key, Self.claim("leaves\($0)"))
+                }
+                let staying = try (0..<20).map {
+                    try server.client.begin("POST", "/api/v1/worker/claim", key: key, Self.claim("stays\($0)"))
+                }
                 try await server.until(Self.parked, is: 80)
                 async let jobs: Void = {
-                    for _ in 0..<80 { try await database.run("select jobs.submit_job($1::uuid, 'w', '{}')", [.text(account)]) }
+                    for _ in 0..<80 {
+                        try await database.run("select jobs.submit_job($1::uuid, 'w', '{}')", [.text(account)])
+                    }
                 }()
                 for socket in leaving { socket.hangUp() }
                 for socket in staying { #expect(Self.jobs(try await socket.response()) == 1) }

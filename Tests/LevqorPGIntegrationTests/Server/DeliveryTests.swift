@@ -40,7 +40,8 @@ struct DeliveryTests {
     func retried() async throws {
         try await TestDatabase.with { database in
             try await TestRoutes.install(database)
-            try await database.run("update core.setting set value = '[0.05, 0.05, 0.05]' where name = 'outbox.retry_plan'")
+            try await database.run(
+                "update core.setting set value = '[0.05, 0.05, 0.05]' where name = 'outbox.retry_plan'")
             let key = try await database.key(try await database.account("hooks"))
             let receiver = try HookReceiver(statuses: [500, 200])
             defer { receiver.stop() }
@@ -61,12 +62,14 @@ struct DeliveryTests {
                 let body = try JSONParser.parse(String(decoding: hooks[0].body, as: UTF8.self))
                 #expect(body["type"]?.string == "job.succeeded")
                 #expect(
-                    try await database.text("select string_agg(outcome || ' ' || status, ', ' order by number) from outbox.attempt")
+                    try await database.text(
+                        "select string_agg(outcome || ' ' || status, ', ' order by number) from outbox.attempt")
                         == "rejected 500, delivered 200"
                 )
 
                 // After a rotation both secrets sign for a while.
-                let rotated = try await server.client.post("/api/v1/signing-secret/rotate", key: key, #"{"overlap_seconds": 600}"#)
+                let rotated = try await server.client.post(
+                    "/api/v1/signing-secret/rotate", key: key, #"{"overlap_seconds": 600}"#)
                 let second = try #require(rotated.json["secret"]?.string)
                 #expect(second != secret)
                 try await Self.complete(server, key: key, callback: "http://127.0.0.1:\(receiver.port)/hook")
@@ -77,7 +80,9 @@ struct DeliveryTests {
         }
     }
 
-    @Test("Without leave, no connection is made to this machine, by address or by name", arguments: ["127.0.0.1", "localhost", "2130706433", "0.0.0.0"])
+    @Test(
+        "Without leave, no connection is made to this machine, by address or by name",
+        arguments: ["127.0.0.1", "localhost", "2130706433", "0.0.0.0"])
     func refused(host: String) async throws {
         try await TestDatabase.with { database in
             try await TestRoutes.install(database)

@@ -14,7 +14,8 @@ struct MetricsTests {
                 for number in 0..<3 { _ = try await server.client.get("/api/v1/status/job_\(number)", key: key) }
                 for number in 0..<3 { _ = try await server.client.get("/nowhere/\(number)") }
                 let page = try await server.admin.get("/metrics").text
-                #expect(page.contains(#"levqor_http_requests_total{route="GET /api/v1/status/{job_id}",status="404"} 3"#))
+                #expect(
+                    page.contains(#"levqor_http_requests_total{route="GET /api/v1/status/{job_id}",status="404"} 3"#))
                 #expect(page.contains(#"levqor_http_requests_total{route="none",status="404"} 3"#))
                 #expect(page.contains("levqor_database_up 1\n"))
                 let families = page.split(separator: "\n").filter { $0.hasPrefix("# TYPE ") }

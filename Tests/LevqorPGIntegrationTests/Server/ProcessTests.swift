@@ -12,7 +12,8 @@ struct ProcessTests {
             let key = try await database.key()
             try await ServerProcess.with(database) { server in
                 let parked = try (0..<5).map { _ in
-                    try server.client.begin("POST", "/api/v1/worker/claim", key: key, #"{"worker": "w", "wait_seconds": 60}"#)
+                    try server.client.begin(
+                        "POST", "/api/v1/worker/claim", key: key, #"{"worker": "w", "wait_seconds": 60}"#)
                 }
                 try await eventually("they are parked") {
                     try await server.admin.get("/metrics").text.contains("\nlevqor_parked_requests 5\n")
@@ -106,11 +107,13 @@ struct ProcessTests {
                 let body = #"{"workflow": "w", "payload": {"text": "\#(marker)"}, "callback_url": "\#(hook)"}"#
                 #expect(try await server.client.post("/api/v1/intake", key: key, body).status == 202)
                 // Refusals and errors, too.
-                _ = try await server.client.post("/api/v1/intake", key: key, #"{"workflow": 5, "payload": "\#(marker)"}"#)
+                _ = try await server.client.post(
+                    "/api/v1/intake", key: key, #"{"workflow": 5, "payload": "\#(marker)"}"#)
                 _ = try await server.client.post("/api/v1/intake", key: key, #"{"\#(marker)"#)
                 _ = try await server.client.post("/t/store", key: key, #"{"n": "\#(marker)"}"#)
                 _ = try await server.client.post("/t/touch", key: key, #"{"id": "\#(marker)", "value": "\#(marker)"}"#)
-                let broken = try await server.client.post("/t/break", key: key, #"{"text": "\#(marker)"}"#, [("X-Request-Id", "broken-request")])
+                let broken = try await server.client.post(
+                    "/t/break", key: key, #"{"text": "\#(marker)"}"#, [("X-Request-Id", "broken-request")])
                 #expect((400...599).contains(broken.status))
                 _ = try await server.client.get("/t/hello?name=\(marker)")
                 _ = try await server.client.get("/t/echo?n=\(marker)", key: key)
@@ -125,14 +128,27 @@ struct ProcessTests {
                 server.signal(SIGTERM)
                 #expect(try await server.end() == 0)
                 let log = server.log
-                for (name, text) in [("key", key), ("key's tail", String(key.suffix(20))), ("secret", secret), ("secret's tail", String(secret.dropFirst(6))), ("master key", TestServer.masterKey), ("body", marker)] {
-                    #expect(!log.contains(text), "the log holds the \(name): \(log.split(separator: "\n").first { $0.contains(text) } ?? "")")
+                for (name, text) in [
+                    ("key", key), ("key's tail", String(key.suffix(20))), ("secret", secret),
+                    ("secret's tail", String(secret.dropFirst(6))), ("master key", TestServer.masterKey),
+                    ("body", marker),
+                ] {
+                    #expect(
+                        !log.contains(text),
+                        "the log holds the \(name): \(log.split(separator: "\n").first { $0.contains(text) } ?? "")")
                 }
-                #expect(log.contains("levqor-server \(LevqorServer.version) serves at http://127.0.0.1:\(server.client.port)"))
-                let lines = try log.split(separator: "\n").filter { $0.hasPrefix("{") }.map { try JSONParser.parse(String($0)) }
+                #expect(
+                    log.contains(
+                        "levqor-server \(LevqorServer.version) serves at http://127.0.0.1:\(server.client.port)"))
+                let lines = try log.split(separator: "\n").filter { $0.hasPrefix("{") }.map {
+                    try JSONParser.parse(String($0))
+                }
                 let requests = lines.filter { $0["message"]?.string == "request" }
                 let intake = try #require(requests.first { $0["http.path"]?.string == "/api/v1/intake" })
-                for member in ["levqor.request.id", "client.address", "http.status", "http.milliseconds", "http.method", "levqor.account", "time", "level"] {
+                for member in [
+                    "levqor.request.id", "client.address", "http.status", "http.milliseconds", "http.method",
+                    "levqor.account", "time", "level",
+                ] {
                     #expect(intake[member] != nil, "no \(member)")
                 }
                 #expect(requests.contains { $0["levqor.request.id"]?.string == "broken-request" })

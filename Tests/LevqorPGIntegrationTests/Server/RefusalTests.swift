@@ -5,8 +5,10 @@ import Testing
 @Suite("Requests that the server refuses, over real sockets", .timeLimit(.minutes(3)))
 struct RefusalTests {
     private static let headers = [
-        "strict-transport-security", "content-security-policy", "cross-origin-opener-policy", "cross-origin-embedder-policy",
-        "cross-origin-resource-policy", "x-content-type-options", "x-frame-options", "referrer-policy", "permissions-policy",
+        "strict-transport-security", "content-security-policy", "cross-origin-opener-policy",
+        "cross-origin-embedder-policy",
+        "cross-origin-resource-policy", "x-content-type-options", "x-frame-options", "referrer-policy",
+        "permissions-policy",
         "cache-control",
     ]
 
@@ -39,23 +41,53 @@ struct RefusalTests {
                     ("no key", 401, nil, try await client.post(intake, fine)),
                     ("bad key", 401, nil, try await client.post(intake, key: "lvk_live_nonsense", fine)),
                     ("no scope", 403, nil, try await client.post(intake, key: weak, fine)),
-                    ("no account", 404, nil, try await client.post(intake, key: key, fine, [("Levqor-Account", "');--")])),
-                    ("length", 413, "content-too-large", try await raw("Content-Type: application/json\r\nContent-Length: 99999999", [])),
+                    (
+                        "no account", 404, nil,
+                        try await client.post(intake, key: key, fine, [("Levqor-Account", "');--")])
+                    ),
+                    (
+                        "length", 413, "content-too-large",
+                        try await raw("Content-Type: application/json\r\nContent-Length: 99999999", [])
+                    ),
                     (
                         "chunks", 413, "content-too-large",
                         try await raw("Content-Type: application/json\r\nTransfer-Encoding: chunked", big)
                     ),
-                    ("type", 415, "unsupported-media-type", try await post(Array(fine.utf8), [("Content-Type", "text/plain")])),
+                    (
+                        "type", 415, "unsupported-media-type",
+                        try await post(Array(fine.utf8), [("Content-Type", "text/plain")])
+                    ),
                     ("no type", 415, "unsupported-media-type", try await post(Array(fine.utf8), [])),
-                    ("gzip", 415, "unsupported-media-type", try await post([0x1f, 0x8b], json + [("Content-Encoding", "gzip")])),
-                    ("schema", 422, "invalid-value", try await client.post(intake, key: key, #"{"workflow": 5, "payload": {}}"#)),
+                    (
+                        "gzip", 415, "unsupported-media-type",
+                        try await post([0x1f, 0x8b], json + [("Content-Encoding", "gzip")])
+                    ),
+                    (
+                        "schema", 422, "invalid-value",
+                        try await client.post(intake, key: key, #"{"workflow": 5, "payload": {}}"#)
+                    ),
                     ("no member", 422, "invalid-value", try await client.post(intake, key: key, #"{"workflow": "w"}"#)),
-                    ("more", 422, "invalid-value", try await client.post(intake, key: key, #"{"workflow":"w","payload":{},"x":1}"#)),
+                    (
+                        "more", 422, "invalid-value",
+                        try await client.post(intake, key: key, #"{"workflow":"w","payload":{},"x":1}"#)
+                    ),
                     ("no JSON", 400, "bad-request", try await client.post(intake, key: key, "{")),
-                    ("UTF-8", 400, "bad-request", try await post(Array(#"{"workflow":""#.utf8) + [0xff] + Array(#"","payload":{}}"#.utf8), json)),
-                    ("NUL", 400, "bad-request", try await client.post(intake, key: key, #"{"workflow":"a\u0000","payload":{}}"#)),
-                    ("surrogate", 400, "bad-request", try await client.post(intake, key: key, #"{"workflow":"\ud800","payload":{}}"#)),
-                    ("twice", 400, "bad-request", try await client.post(intake, key: key, #"{"workflow":"a","workflow":"b","payload":{}}"#)),
+                    (
+                        "UTF-8", 400, "bad-request",
+                        try await post(Array(#"{"workflow":""#.utf8) + [0xff] + Array(#"","payload":{}}"#.utf8), json)
+                    ),
+                    (
+                        "NUL", 400, "bad-request",
+                        try await client.post(intake, key: key, #"{"workflow":"a\u0000","payload":{}}"#)
+                    ),
+                    (
+                        "surrogate", 400, "bad-request",
+                        try await client.post(intake, key: key, #"{"workflow":"\ud800","payload":{}}"#)
+                    ),
+                    (
+                        "twice", 400, "bad-request",
+                        try await client.post(intake, key: key, #"{"workflow":"a","workflow":"b","payload":{}}"#)
+                    ),
                     ("depth", 400, "bad-request", try await post(deep, json)),
                     ("parameter", 422, nil, try await client.get("/t/hello?nme=x")),
                     ("wrong parameter", 422, nil, try await client.get("/t/echo?n=x", key: key)),
@@ -65,7 +97,12 @@ struct RefusalTests {
                     ("health", 200, nil, try await client.get("/health")),
                     ("ready", 200, nil, try await client.get("/ready")),
                     ("page", 200, nil, try await client.get("/docs")),
-                    ("preflight", 204, nil, try await client.send("OPTIONS", intake, [("Access-Control-Request-Method", "POST"), ("Origin", "https://app.example.com")])),
+                    (
+                        "preflight", 204, nil,
+                        try await client.send(
+                            "OPTIONS", intake,
+                            [("Access-Control-Request-Method", "POST"), ("Origin", "https://app.example.com")])
+                    ),
                     ("options", 204, nil, try await client.send("OPTIONS", intake)),
                     ("options nowhere", 404, "not-found", try await client.send("OPTIONS", "/nowhere")),
                     ("admin", 200, nil, try await server.admin.get("/metrics")),

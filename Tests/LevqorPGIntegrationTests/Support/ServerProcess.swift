@@ -24,7 +24,9 @@ final class ServerProcess: Sendable {
     private static func binary() throws -> String {
         if let path = ProcessInfo.processInfo.environment["LEVQOR_SERVER_BINARY"] { return path }
         let path = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
-        let candidates = [path.path + "/levqor-server", FileManager.default.currentDirectoryPath + "/.build/debug/levqor-server"]
+        let candidates = [
+            path.path + "/levqor-server", FileManager.default.currentDirectoryPath + "/.build/debug/levqor-server",
+        ]
         return try #require(candidates.first { FileManager.default.isExecutableFile(atPath: $0) })
     }
 
@@ -63,8 +65,12 @@ final class ServerProcess: Sendable {
         try process.run()
         let file = folder + "/server.json"
         let pid = process.processIdentifier
-        try await eventually("the server serves: \((try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? "")") {
-            guard kill(pid, 0) == 0 else { throw SandboxError((try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? "") }
+        try await eventually(
+            "the server serves: \((try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? "")"
+        ) {
+            guard kill(pid, 0) == 0 else {
+                throw SandboxError((try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? "")
+            }
             return FileManager.default.fileExists(atPath: file)
         }
         let facts = try JSONParser.parse(try String(contentsOfFile: file, encoding: .utf8))

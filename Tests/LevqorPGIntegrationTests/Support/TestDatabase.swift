@@ -62,7 +62,8 @@ struct TestDatabase: Sendable {
     func script(_ sql: String) async throws {
         let connection = try await connect()
         do {
-            try await connection.script("set role levqor_owner; set levqor.machinery = 'on'; " + sql, deadline: .seconds(60))
+            try await connection.script(
+                "set role levqor_owner; set levqor.machinery = 'on'; " + sql, deadline: .seconds(60))
             await connection.close()
         } catch {
             await connection.close()
@@ -93,7 +94,8 @@ struct TestDatabase: Sendable {
 
     /// Makes a key of an account, or of the operator.
     func key(
-        _ account: String? = nil, scopes: [String] = ["platform", "jobs:submit", "jobs:read", "jobs:work", "keys:manage"]
+        _ account: String? = nil,
+        scopes: [String] = ["platform", "jobs:submit", "jobs:read", "jobs:work", "keys:manage"]
     ) async throws -> String {
         try #require(
             try await text(

@@ -4,9 +4,12 @@ import Testing
 
 @Suite("A call's context")
 struct GatewayCallTests {
-    private static func context(account: String? = nil, isAdmitted: Bool = false, waitUntil: String? = nil) throws -> String {
+    private static func context(
+        account: String? = nil, isAdmitted: Bool = false, waitUntil: String? = nil
+    ) throws -> String {
         var call = GatewayCall(
-            requestID: "r", route: try GatewayParts.route(), key: nil, address: "192.0.2.1", userAgent: nil, parameters: [],
+            requestID: "r", route: try GatewayParts.route(), key: nil, address: "192.0.2.1", userAgent: nil,
+            parameters: [],
             body: nil, account: account
         )
         call.isAdmitted = isAdmitted
@@ -25,15 +28,20 @@ struct GatewayCallTests {
         #expect(try Self.context(waitUntil: "2026-01-31 12:00:00+00") == #"{"wait_until":"2026-01-31 12:00:00+00"}"#)
     }
 
-    @Test("Only a GET is sent again when its outcome is unknown", arguments: [("GET", true), ("POST", false), ("PATCH", false)])
+    @Test(
+        "Only a GET is sent again when its outcome is unknown",
+        arguments: [("GET", true), ("POST", false), ("PATCH", false)])
     func repeats(method: String, expected: Bool) throws {
         #expect(try GatewayParts.call(method: method).isRepeatable == expected)
     }
 
-    @Test("A lock is worth another try, data that is not taken is not", arguments: [
-        ("40P01", true, false), ("55P03", true, false), ("40001", true, false), ("57014", false, false), ("22P02", false, true),
-        ("23505", false, true), ("XX000", false, false),
-    ])
+    @Test(
+        "A lock is worth another try, data that is not taken is not",
+        arguments: [
+            ("40P01", true, false), ("55P03", true, false), ("40001", true, false), ("57014", false, false),
+            ("22P02", false, true),
+            ("23505", false, true), ("XX000", false, false),
+        ])
     func errors(sqlstate: String, isWorthRepeating: Bool, isOfItsContent: Bool) {
         var error = PostgresError(.server, "test")
         error.sqlstate = sqlstate

@@ -183,7 +183,9 @@ struct GatherTests {
                             gather.putBack(batch)
                             continue
                         }
-                        served.withLock { served in for pending in batch { served[pending.call.requestID, default: 0] += 1 } }
+                        served.withLock { served in
+                            for pending in batch { served[pending.call.requestID, default: 0] += 1 }
+                        }
                         await Task.yield()
                         Self.answerAll(batch)
                     }

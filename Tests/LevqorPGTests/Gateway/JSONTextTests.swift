@@ -4,10 +4,12 @@ import Testing
 
 @Suite("JSON text")
 struct JSONTextTests {
-    @Test("What is read and written is the same", arguments: [
-        "null", "true", "false", "0", "-0", "1e400", "-12.50", "123456789012345678901234567890", #""""#, "[]", "{}",
-        #"[1,[2,[3,{"a":[]}]],null]"#, #"{"b":1,"a":2}"#, #"{"":""}"#, #""é€😀\u0001\"\\""#,
-    ])
+    @Test(
+        "What is read and written is the same",
+        arguments: [
+            "null", "true", "false", "0", "-0", "1e400", "-12.50", "123456789012345678901234567890", #""""#, "[]", "{}",
+            #"[1,[2,[3,{"a":[]}]],null]"#, #"{"b":1,"a":2}"#, #"{"":""}"#, #""é€😀\u0001\"\\""#,
+        ])
     func roundTrip(text: String) throws {
         #expect(JSONText.string(try JSONParser.parse(text)) == text)
     }
@@ -47,7 +49,9 @@ struct JSONTextTests {
         #expect(accented["\u{e9}"] == nil)
     }
 
-    @Test("Milliseconds have at most three decimals", arguments: [(0.0, "0"), (1.23456, "1.235"), (0.0004, "0"), (1500.0, "1500")])
+    @Test(
+        "Milliseconds have at most three decimals",
+        arguments: [(0.0, "0"), (1.23456, "1.235"), (0.0004, "0"), (1500.0, "1500")])
     func milliseconds(value: Double, expected: String) throws {
         let written = JSONValue.milliseconds(value).number?.double
         #expect(written == (try JSONParser.parse(expected)).number?.double)

@@ -16,9 +16,11 @@ struct HintHubTests {
         }
     }
 
-    @Test("A waiter hears of its topic, also by a star, and of no other", arguments: [
-        "jobs/A/w", "jobs/A/*", "jobs/*/w", "jobs/*/*",
-    ])
+    @Test(
+        "A waiter hears of its topic, also by a star, and of no other",
+        arguments: [
+            "jobs/A/w", "jobs/A/*", "jobs/*/w", "jobs/*/*",
+        ])
     func hears(pattern: String) async {
         let hub = HintHub()
         async let wake = hub.wait(for: [pattern], atMost: Self.long)

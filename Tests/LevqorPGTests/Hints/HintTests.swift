@@ -4,10 +4,13 @@ import Testing
 
 @Suite("Hints")
 struct HintTests {
-    @Test("A hint is read as SQL writes it", arguments: [
-        ("jobs/a/b\t3", "jobs/a/b", 3), ("outbox", "outbox", 1), ("x\t", "x", 1), ("x\tnonsense", "x", 1), ("x\t0", "x", 1),
-        ("x\t-5", "x", 1), ("x\t99999999999999999999", "x", 1), ("x\t2\t3", "x", 1), ("a b\t7", "a b", 7),
-    ])
+    @Test(
+        "A hint is read as SQL writes it",
+        arguments: [
+            ("jobs/a/b\t3", "jobs/a/b", 3), ("outbox", "outbox", 1), ("x\t", "x", 1), ("x\tnonsense", "x", 1),
+            ("x\t0", "x", 1),
+            ("x\t-5", "x", 1), ("x\t99999999999999999999", "x", 1), ("x\t2\t3", "x", 1), ("a b\t7", "a b", 7),
+        ])
     func reads(text: String, topic: String, count: Int) throws {
         let hint = try #require(Hint(text[...]))
         #expect(hint.topic == topic)
@@ -19,12 +22,14 @@ struct HintTests {
         #expect(Hint(text[...]) == nil)
     }
 
-    @Test("Each part after the first may be a star", arguments: [
-        ("outbox", ["outbox"]), ("jobs/A", ["jobs/*", "jobs/A"]),
-        ("jobs/A/w", ["jobs/*/*", "jobs/*/w", "jobs/A/*", "jobs/A/w"]),
-        ("a/b/c/d", ["a/*/*/*", "a/*/*/d", "a/*/c/*", "a/*/c/d", "a/b/*/*", "a/b/*/d", "a/b/c/*", "a/b/c/d"]),
-        ("a/b/c/d/e", ["a/b/c/d/e"]), ("a//", ["a/*/*", "a/*/", "a//*", "a//"]),
-    ] as [(String, [String])])
+    @Test(
+        "Each part after the first may be a star",
+        arguments: [
+            ("outbox", ["outbox"]), ("jobs/A", ["jobs/*", "jobs/A"]),
+            ("jobs/A/w", ["jobs/*/*", "jobs/*/w", "jobs/A/*", "jobs/A/w"]),
+            ("a/b/c/d", ["a/*/*/*", "a/*/*/d", "a/*/c/*", "a/*/c/d", "a/b/*/*", "a/b/*/d", "a/b/c/*", "a/b/c/d"]),
+            ("a/b/c/d/e", ["a/b/c/d/e"]), ("a//", ["a/*/*", "a/*/", "a//*", "a//"]),
+        ] as [(String, [String])])
     func patterns(topic: String, expected: [String]) {
         #expect(Set(Hint.patterns(of: topic)) == Set(expected))
         #expect(Hint.patterns(of: topic).count == expected.count)

@@ -19,7 +19,8 @@ struct OutboxMessageTests {
         .response(
             OutboundResponse(
                 status: 200, headers: headers.map { OutboundResponse.Header(name: $0.0, value: $0.1) }, body: body,
-                truncated: false, timing: OutboundTiming(nameLookup: 0.1234, connect: 1, tls: 2, firstByte: 3, total: 4.5),
+                truncated: false,
+                timing: OutboundTiming(nameLookup: 0.1234, connect: 1, tls: 2, firstByte: 3, total: 4.5),
                 remoteAddress: "192.0.2.1:443"
             )
         )
@@ -28,7 +29,8 @@ struct OutboxMessageTests {
     @Test("A response is reported whole")
     func response() {
         let report = Self.message().report(
-            Self.response([("x-a", "1"), ("retry-after", "7")], body: Array("fine".utf8)), startedAt: Self.start, finishedAt: Self.end
+            Self.response([("x-a", "1"), ("retry-after", "7")], body: Array("fine".utf8)), startedAt: Self.start,
+            finishedAt: Self.end
         )
         #expect(
             JSONText.string(report) == """
@@ -56,7 +58,10 @@ struct OutboxMessageTests {
         let body: [UInt8] = [0, 0xff, 0x41] + [UInt8](repeating: 0x62, count: 5000)
         let report = Self.message().report(
             Self.response(
-                [("set-cookie", "secret"), ("x", "first"), ("x", "last"), ("y", String(repeating: "z", count: 4000)), ("n", "a\0b")],
+                [
+                    ("set-cookie", "secret"), ("x", "first"), ("x", "last"), ("y", String(repeating: "z", count: 4000)),
+                    ("n", "a\0b"),
+                ],
                 body: body
             ),
             startedAt: Self.start, finishedAt: Self.end
@@ -79,7 +84,9 @@ struct OutboxMessageTests {
         #expect(plain.headers.map(\.name) == ["content-type"])
         #expect(plain.body == Array(#"{"x":1}"#.utf8))
         #expect(plain.method == "POST" && plain.url == "https://example.com/hook" && plain.id == "msg_1")
-        let signed = try Self.message(secrets: ["webhook/a/2", "webhook/a/1"]).request(signedWith: key, at: 1_700_000_000).get()
+        let signed = try Self.message(secrets: ["webhook/a/2", "webhook/a/1"]).request(
+            signedWith: key, at: 1_700_000_000
+        ).get()
         let fields = Dictionary(uniqueKeysWithValues: signed.headers.map { ($0.name.lowercased(), $0.value) })
         #expect(fields["webhook-id"] == "msg_1")
         #expect(fields["webhook-timestamp"] == "1700000000")

@@ -27,10 +27,13 @@ struct CrossOriginTests {
         #expect(response.headers[values: .vary] == ["Origin"])
     }
 
-    @Test("Another origin gets no permission", arguments: [
-        "https://evil.example.com", "http://app.example.com", "https://app.example.com:8443", "https://app.example.com.evil.io",
-        "null", "https://APP.example.com", "",
-    ])
+    @Test(
+        "Another origin gets no permission",
+        arguments: [
+            "https://evil.example.com", "http://app.example.com", "https://app.example.com:8443",
+            "https://app.example.com.evil.io",
+            "null", "https://APP.example.com", "",
+        ])
     func refused(origin: String) throws {
         let request = Self.preflight(origin)
         var response = try #require(crossOrigin.preflight(request, methods: ["GET"]))
@@ -42,7 +45,9 @@ struct CrossOriginTests {
 
     @Test("OPTIONS without the request's method is no preflight, nor is a POST with it")
     func noPreflight() {
-        #expect(crossOrigin.preflight(Requests.make(.options, "/x", [("Origin", "https://app.example.com")]), methods: []) == nil)
+        #expect(
+            crossOrigin.preflight(Requests.make(.options, "/x", [("Origin", "https://app.example.com")]), methods: [])
+                == nil)
         let post = Requests.make(.post, "/x", [("Access-Control-Request-Method", "POST")])
         #expect(crossOrigin.preflight(post, methods: []) == nil)
     }

@@ -4,10 +4,13 @@ import Testing
 
 @Suite("Problems that the server renders itself")
 struct ProblemTests {
-    @Test("A problem has the members of RFC 9457 and the request id", arguments: [
-        Problem.badRequest("detail"), .notFound, .methodNotAllowed(["GET"]), .contentTooLarge(7), .unsupportedMediaType,
-        .unavailable("why"), .outcomeUnknown, .internalError, .invalid([]),
-    ])
+    @Test(
+        "A problem has the members of RFC 9457 and the request id",
+        arguments: [
+            Problem.badRequest("detail"), .notFound, .methodNotAllowed(["GET"]), .contentTooLarge(7),
+            .unsupportedMediaType,
+            .unavailable("why"), .outcomeUnknown, .internalError, .invalid([]),
+        ])
     func members(problem: Problem) throws {
         let json = try JSONParser.parse(String(decoding: problem.body(requestID: "request-1"), as: UTF8.self))
         #expect(json["type"]?.string == "/problems/\(problem.slug)")
@@ -34,7 +37,8 @@ struct ProblemTests {
 
     @Test("405 names what is allowed, and 503 says when to come back")
     func headers() {
-        #expect(Problem.methodNotAllowed(["GET", "HEAD"]).headers.map { "\($0.name): \($0.value)" } == ["Allow: GET, HEAD"])
+        #expect(
+            Problem.methodNotAllowed(["GET", "HEAD"]).headers.map { "\($0.name): \($0.value)" } == ["Allow: GET, HEAD"])
         #expect(Problem.unavailable("x").headers.map(\.name) == ["Retry-After"])
         #expect(Problem.outcomeUnknown.headers.map(\.name) == ["Retry-After"])
     }

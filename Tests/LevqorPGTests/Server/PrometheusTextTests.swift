@@ -12,10 +12,13 @@ struct PrometheusTextTests {
         #expect(text.text == "# HELP f a\\\\b\\nc \"d\"\n# TYPE f gauge\nf{l=\"a\\\\b\\n\\\"c\\\"{},=\",m=\"\"} 1\n")
     }
 
-    @Test("Numbers are written so that Go reads them", arguments: [
-        (0.0, "0"), (-0.0, "0"), (1.0, "1"), (-3.0, "-3"), (0.25, "0.25"), (1e300, "1e+300"), (Double.infinity, "+Inf"),
-        (-Double.infinity, "-Inf"), (1e-7, "1e-07"), (123456789012.0, "123456789012"), (1e15, "1000000000000000.0"),
-    ])
+    @Test(
+        "Numbers are written so that Go reads them",
+        arguments: [
+            (0.0, "0"), (-0.0, "0"), (1.0, "1"), (-3.0, "-3"), (0.25, "0.25"), (1e300, "1e+300"),
+            (Double.infinity, "+Inf"),
+            (-Double.infinity, "-Inf"), (1e-7, "1e-07"), (123456789012.0, "123456789012"), (1e15, "1000000000000000.0"),
+        ])
     func numbers(value: Double, expected: String) {
         var text = PrometheusText()
         text.sample("f", [], value)

@@ -4,17 +4,22 @@ import Testing
 
 @Suite("Request ids")
 struct RequestIDsTests {
-    @Test("An id that is fit is kept", arguments: [
-        "abcdefgh", "ABC-def_123.4", String(repeating: "x", count: 64),
-    ])
+    @Test(
+        "An id that is fit is kept",
+        arguments: [
+            "abcdefgh", "ABC-def_123.4", String(repeating: "x", count: 64),
+        ])
     func keeps(given: String) {
         #expect(RequestIDs.choose(given) == given)
     }
 
-    @Test("Anything else is replaced by one of our own", arguments: [
-        nil, "", "short", String(repeating: "x", count: 65), "with space", "quote\"quote", "line\nbreak", "umläut-x", "a/b/c/d/e",
-        "${jndi:ldap}", "\0\0\0\0\0\0\0\0",
-    ] as [String?])
+    @Test(
+        "Anything else is replaced by one of our own",
+        arguments: [
+            nil, "", "short", String(repeating: "x", count: 65), "with space", "quote\"quote", "line\nbreak",
+            "umläut-x", "a/b/c/d/e",
+            "${jndi:ldap}", "\0\0\0\0\0\0\0\0",
+        ] as [String?])
     func replaces(given: String?) {
         let id = RequestIDs.choose(given)
         #expect(id != given)

@@ -13,7 +13,8 @@ struct RequestReaderTests {
     private static func route() throws -> Route {
         try GatewayParts.route(
             "POST", "/t/{id}", bodyCap: 100,
-            body: #"{"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}, "additionalProperties": false}"#,
+            body:
+                #"{"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}, "additionalProperties": false}"#,
             parameters: ["limit": #"{"type": "integer", "maximum": 10}"#]
         )
     }
@@ -21,11 +22,14 @@ struct RequestReaderTests {
     private static func read(
         _ request: Request, route: Route? = nil, path: [(name: String, value: String)] = []
     ) async throws -> GatewayCall {
-        try await reader.read(request, route: try route ?? Self.route(), pathParameters: path, requestID: "r", peer: "192.0.2.7")
+        try await reader.read(
+            request, route: try route ?? Self.route(), pathParameters: path, requestID: "r", peer: "192.0.2.7")
     }
 
     /// The status and the first violation of a request that has to be refused.
-    private static func refusal(_ request: Request, route: Route? = nil, path: [(name: String, value: String)] = []) async throws -> String {
+    private static func refusal(
+        _ request: Request, route: Route? = nil, path: [(name: String, value: String)] = []
+    ) async throws -> String {
         do {
             _ = try await read(request, route: route, path: path)
         } catch let problem as Problem {
@@ -40,7 +44,10 @@ struct RequestReaderTests {
         let call = try await Self.read(
             Requests.make(
                 .post, "/t/1?limit=5&name=x%20y",
-                [Self.json, ("X-Api-Key", "key"), ("User-Agent", "test"), ("Levqor-Account", "acct_1"), ("X-Forwarded-For", "6.6.6.6")],
+                [
+                    Self.json, ("X-Api-Key", "key"), ("User-Agent", "test"), ("Levqor-Account", "acct_1"),
+                    ("X-Forwarded-For", "6.6.6.6"),
+                ],
                 body: body
             ),
             path: [("id", "1")]
@@ -53,10 +60,13 @@ struct RequestReaderTests {
         #expect(call.address == "192.0.2.7")
     }
 
-    @Test("A body that is not JSON is a bad request", arguments: [
-        "{", "", "{\"a\":1,}", "{'a':1}", "{\"a\":1}x", "{\"a\":1,\"a\":2}", "{\"a\":01}", "{\"a\":NaN}", "\u{FEFF}{\"a\":1}",
-        "{\"a\":\"\u{1}\"}", "{\"a\":\"\\u0000\"}", "{\"a\":\"\\ud800\"}", "// x\n{\"a\":1}",
-    ])
+    @Test(
+        "A body that is not JSON is a bad request",
+        arguments: [
+            "{", "", "{\"a\":1,}", "{'a':1}", "{\"a\":1}x", "{\"a\":1,\"a\":2}", "{\"a\":01}", "{\"a\":NaN}",
+            "\u{FEFF}{\"a\":1}",
+            "{\"a\":\"\u{1}\"}", "{\"a\":\"\\u0000\"}", "{\"a\":\"\\ud800\"}", "// x\n{\"a\":1}",
+        ])
     func notJSON(body: String) async throws {
         let expected = body.isEmpty ? "422 /a required" : "400"
         let refusal = try await Self.refusal(Requests.make(.post, "/t/1", [Self.json], body: Array(body.utf8)))
@@ -67,7 +77,8 @@ struct RequestReaderTests {
     func badBytes() async throws {
         let route = try GatewayParts.route("POST", "/t", bodyCap: 1 << 20, body: "{}")
         let bodies: [[UInt8]] = [
-            Array("{\"a\":\"".utf8) + [0xff] + Array("\"}".utf8), Array("{\"a\":\"".utf8) + [0xed, 0xa0, 0x80] + Array("\"}".utf8),
+            Array("{\"a\":\"".utf8) + [0xff] + Array("\"}".utf8),
+            Array("{\"a\":\"".utf8) + [0xed, 0xa0, 0x80] + Array("\"}".utf8),
             Array("{\"a\":1}".utf8) + [0], Array("{\"a\":\"".utf8) + [0] + Array("\"}".utf8), [0xc3],
             [UInt8](repeating: UInt8(ascii: "["), count: 100_000),
             [UInt8](repeating: UInt8(ascii: "["), count: 50_000) + [UInt8](repeating: UInt8(ascii: "]"), count: 50_000),
@@ -77,10 +88,27 @@ struct RequestReaderTests {
         }
     }
 
-    @Test("A value that breaks the schema is told with its pointer", arguments: [
-        ("{}", "required"), (#"{"a":"x"}"#, "type"), (#"{"a":1,"b":2}"#, "additionalProperties"), ("[]", "type"), ("null", "type"),
-        (#"{"a":1.5}"#, "type"),
-    ])
+    @Test(
+        "A number that would be enormous when written out is a bad request, wherever it stands",
+        arguments: [
+            ("1e131000", false), ("[[1e-309]]", false), (#"{"a":{"b":[0,1e309]}}"#, false), ("-1E+5000", false),
+            ("0.\(String(repeating: "1", count: 30))e999", false), ("1e308", true), ("1e-308", true), ("0e99999", true),
+            (#""1e131000""#, true), ("123456789012345678901234567890", true),
+        ])
+    func enormous(body: String, isTaken: Bool) async throws {
+        let route = try GatewayParts.route("POST", "/t", body: "{}")
+        let refusal = try await Self.refusal(
+            Requests.make(.post, "/t", [Self.json], body: Array(body.utf8)), route: route)
+        #expect(refusal == (isTaken ? "taken" : "400"))
+    }
+
+    @Test(
+        "A value that breaks the schema is told with its pointer",
+        arguments: [
+            ("{}", "required"), (#"{"a":"x"}"#, "type"), (#"{"a":1,"b":2}"#, "additionalProperties"), ("[]", "type"),
+            ("null", "type"),
+            (#"{"a":1.5}"#, "type"),
+        ])
     func schema(body: String, rule: String) async throws {
         let refusal = try await Self.refusal(Requests.make(.post, "/t/1", [Self.json], body: Array(body.utf8)))
         #expect(refusal.hasPrefix("422 "))
@@ -90,22 +118,33 @@ struct RequestReaderTests {
     @Test("A body above the cap is refused by its length, and by its bytes where no length is told")
     func tooLarge() async throws {
         let large = [UInt8](repeating: 32, count: 101)
-        #expect(try await Self.refusal(Requests.make(.post, "/t/1", [Self.json, ("Content-Length", "101")], body: large)) == "413")
+        #expect(
+            try await Self.refusal(Requests.make(.post, "/t/1", [Self.json, ("Content-Length", "101")], body: large))
+                == "413")
         #expect(try await Self.refusal(Requests.make(.post, "/t/1", [Self.json], body: large)) == "413")
-        #expect(try await Self.refusal(Requests.make(.post, "/t/1", [Self.json, ("Content-Length", "99999999999")])) == "413")
+        #expect(
+            try await Self.refusal(Requests.make(.post, "/t/1", [Self.json, ("Content-Length", "99999999999")]))
+                == "413")
         let fits = Array(#"{"a":1}"#.utf8) + [UInt8](repeating: 32, count: 93)
         #expect(try await Self.refusal(Requests.make(.post, "/t/1", [Self.json], body: fits)) == "taken")
     }
 
-    @Test("Only JSON in UTF-8, uncompressed, is read", arguments: [
-        ("application/json", nil, true), ("application/json; charset=utf-8", nil, true), ("Application/JSON;charset=UTF-8", nil, true),
-        ("application/problem+json", nil, true), ("application/json; charset=\"utf-8\"", nil, true),
-        ("application/json", "identity", true), ("application/json", "gzip", false), ("text/plain", nil, false), ("", nil, false),
-        ("application/json; charset=latin1", nil, false), ("application/jsonx", nil, false),
-        ("application/x-www-form-urlencoded", nil, false), ("text/html, application/json", nil, false), (nil, nil, false),
-    ] as [(String?, String?, Bool)])
+    @Test(
+        "Only JSON in UTF-8, uncompressed, is read",
+        arguments: [
+            ("application/json", nil, true), ("application/json; charset=utf-8", nil, true),
+            ("Application/JSON;charset=UTF-8", nil, true),
+            ("application/problem+json", nil, true), ("application/json; charset=\"utf-8\"", nil, true),
+            ("application/json", "identity", true), ("application/json", "gzip", false), ("text/plain", nil, false),
+            ("", nil, false),
+            ("application/json; charset=latin1", nil, false), ("application/jsonx", nil, false),
+            ("application/x-www-form-urlencoded", nil, false), ("text/html, application/json", nil, false),
+            (nil, nil, false),
+        ] as [(String?, String?, Bool)])
     func contentType(type: String?, encoding: String?, isRead: Bool) async throws {
-        let headers = [("Content-Type", type), ("Content-Encoding", encoding)].compactMap { name, value in value.map { (name, $0) } }
+        let headers = [("Content-Type", type), ("Content-Encoding", encoding)].compactMap { name, value in
+            value.map { (name, $0) }
+        }
         let refusal = try await Self.refusal(Requests.make(.post, "/t/1", headers, body: Array(#"{"a":1}"#.utf8)))
         #expect(refusal == (isRead ? "taken" : "415"))
     }
@@ -113,20 +152,25 @@ struct RequestReaderTests {
     @Test("A body where none is taken is a bad request, an empty one is none")
     func noBody() async throws {
         let route = try GatewayParts.route("GET", "/t")
-        #expect(try await Self.refusal(Requests.make(.get, "/t", [Self.json], body: Array("{}".utf8)), route: route) == "400")
+        #expect(
+            try await Self.refusal(Requests.make(.get, "/t", [Self.json], body: Array("{}".utf8)), route: route)
+                == "400")
         #expect(try await Self.refusal(Requests.make(.get, "/t"), route: route) == "taken")
     }
 
     @Test("No body is an empty object, where the members are all optional")
     func emptyBody() async throws {
-        let route = try GatewayParts.route("POST", "/t", body: #"{"type": "object", "properties": {"a": {"type": "integer"}}}"#)
+        let route = try GatewayParts.route(
+            "POST", "/t", body: #"{"type": "object", "properties": {"a": {"type": "integer"}}}"#)
         let call = try await Self.read(Requests.make(.post, "/t"), route: route)
         #expect(call.body == nil)
     }
 
-    @Test("A query that cannot be read is a bad request", arguments: [
-        "/t?a=%", "/t?a=%ff", "/t?a=1&a=2", "/t?id=2", "/t?a=%00", "/t?%00=1", "/t?a=1&%61=2",
-    ])
+    @Test(
+        "A query that cannot be read is a bad request",
+        arguments: [
+            "/t?a=%", "/t?a=%ff", "/t?a=1&a=2", "/t?id=2", "/t?a=%00", "/t?%00=1", "/t?a=1&%61=2",
+        ])
     func badQuery(path: String) async throws {
         let route = try GatewayParts.route("GET", "/t/{id}")
         #expect(try await Self.refusal(Requests.make(.get, path), route: route, path: [("id", "1")]) == "400")
@@ -139,9 +183,12 @@ struct RequestReaderTests {
         #expect(try await Self.refusal(Requests.make(.get, "/t?" + query), route: route) == "400")
     }
 
-    @Test("A parameter that breaks its rule is told by its name", arguments: [("11", "maximum"), ("x", "type"), ("1.5", "type")])
+    @Test(
+        "A parameter that breaks its rule is told by its name",
+        arguments: [("11", "maximum"), ("x", "type"), ("1.5", "type")])
     func badParameter(value: String, rule: String) async throws {
-        let refusal = try await Self.refusal(Requests.make(.post, "/t/1?limit=\(value)", [Self.json], body: Array(#"{"a":1}"#.utf8)))
+        let refusal = try await Self.refusal(
+            Requests.make(.post, "/t/1?limit=\(value)", [Self.json], body: Array(#"{"a":1}"#.utf8)))
         #expect(refusal == "422 /limit \(rule)")
     }
 
@@ -150,7 +197,8 @@ struct RequestReaderTests {
         let route = try GatewayParts.route("GET", "/t")
         let call = try await Self.read(
             Requests.make(
-                .get, "/t", [("User-Agent", String(repeating: "x", count: 5000)), ("X-Api-Key", "one"), ("X-Api-Key", "two")]
+                .get, "/t",
+                [("User-Agent", String(repeating: "x", count: 5000)), ("X-Api-Key", "one"), ("X-Api-Key", "two")]
             ),
             route: route
         )

@@ -6,7 +6,9 @@ import Testing
 struct ServerConfigurationTests {
     @Test("Nothing set gives the defaults, and an empty variable counts as not set")
     func defaults() throws {
-        for variables in [[:], ["LEVQOR_PORT": "", "LEVQOR_HOST": "", "LEVQOR_DATABASE_URL": "", "LEVQOR_MASTER_KEY": ""]] {
+        for variables in [
+            [:], ["LEVQOR_PORT": "", "LEVQOR_HOST": "", "LEVQOR_DATABASE_URL": "", "LEVQOR_MASTER_KEY": ""],
+        ] {
             let configuration = try ServerConfiguration(environment: variables)
             #expect(configuration.databaseURL == nil)
             #expect(configuration.host == "127.0.0.1")
@@ -17,7 +19,9 @@ struct ServerConfigurationTests {
             #expect(configuration.directory == ".levqor")
             #expect(configuration.environment == nil)
             #expect(configuration.masterKey == nil)
-            #expect(configuration.trustedProxies.isEmpty && configuration.corsOrigins.isEmpty && configuration.allowedNetworks.isEmpty)
+            #expect(
+                configuration.trustedProxies.isEmpty && configuration.corsOrigins.isEmpty
+                    && configuration.allowedNetworks.isEmpty)
         }
     }
 
@@ -25,7 +29,8 @@ struct ServerConfigurationTests {
     func reads() throws {
         let configuration = try ServerConfiguration(environment: [
             "LEVQOR_DATABASE_URL": "postgresql://x", "LEVQOR_LISTEN_URL": "postgresql://y", "LEVQOR_PORT": "0",
-            "LEVQOR_TRUSTED_PROXIES": "10.0.0.0/8, ::1", "LEVQOR_CORS_ORIGINS": "https://a.example, http://localhost:3000",
+            "LEVQOR_TRUSTED_PROXIES": "10.0.0.0/8, ::1",
+            "LEVQOR_CORS_ORIGINS": "https://a.example, http://localhost:3000",
             "LEVQOR_ALLOWED_NETWORKS": "127.0.0.0/8", "LEVQOR_CONNECTIONS": "64", "LEVQOR_ENVIRONMENT": "development",
             "LEVQOR_MASTER_KEY": String(repeating: "ab", count: 32),
         ])
@@ -38,15 +43,20 @@ struct ServerConfigurationTests {
         #expect(configuration.masterKey != nil)
     }
 
-    @Test("A value that cannot be used is refused by the name of its variable", arguments: [
-        ("LEVQOR_PORT", "65536"), ("LEVQOR_PORT", "-1"), ("LEVQOR_PORT", "http"), ("LEVQOR_ADMIN_PORT", "1.5"),
-        ("LEVQOR_CONNECTIONS", "0"), ("LEVQOR_CONNECTIONS", "65"), ("LEVQOR_ENVIRONMENT", "prod"),
-        ("LEVQOR_MASTER_KEY", "short"), ("LEVQOR_MASTER_KEY", String(repeating: "ab", count: 31)),
-        ("LEVQOR_TRUSTED_PROXIES", "10.0.0.0/33"), ("LEVQOR_TRUSTED_PROXIES", "localhost"), ("LEVQOR_ALLOWED_NETWORKS", "10.1.0.0/8"),
-        ("LEVQOR_CORS_ORIGINS", "app.example.com"), ("LEVQOR_CORS_ORIGINS", "https://app.example.com/"), ("LEVQOR_CORS_ORIGINS", "*"),
-        ("LEVQOR_CORS_ORIGINS", "https://*.example.com"), ("LEVQOR_CORS_ORIGINS", "https://App.example.com"),
-        ("LEVQOR_CORS_ORIGINS", "https://a.example/path"), ("LEVQOR_CORS_ORIGINS", "https://"), ("LEVQOR_CORS_ORIGINS", "ftp://a.example"),
-    ])
+    @Test(
+        "A value that cannot be used is refused by the name of its variable",
+        arguments: [
+            ("LEVQOR_PORT", "65536"), ("LEVQOR_PORT", "-1"), ("LEVQOR_PORT", "http"), ("LEVQOR_ADMIN_PORT", "1.5"),
+            ("LEVQOR_CONNECTIONS", "0"), ("LEVQOR_CONNECTIONS", "65"), ("LEVQOR_ENVIRONMENT", "prod"),
+            ("LEVQOR_MASTER_KEY", "short"), ("LEVQOR_MASTER_KEY", String(repeating: "ab", count: 31)),
+            ("LEVQOR_TRUSTED_PROXIES", "10.0.0.0/33"), ("LEVQOR_TRUSTED_PROXIES", "localhost"),
+            ("LEVQOR_ALLOWED_NETWORKS", "10.1.0.0/8"),
+            ("LEVQOR_CORS_ORIGINS", "app.example.com"), ("LEVQOR_CORS_ORIGINS", "https://app.example.com/"),
+            ("LEVQOR_CORS_ORIGINS", "*"),
+            ("LEVQOR_CORS_ORIGINS", "https://*.example.com"), ("LEVQOR_CORS_ORIGINS", "https://App.example.com"),
+            ("LEVQOR_CORS_ORIGINS", "https://a.example/path"), ("LEVQOR_CORS_ORIGINS", "https://"),
+            ("LEVQOR_CORS_ORIGINS", "ftp://a.example"),
+        ])
     func refuses(name: String, value: String) {
         let error = #expect(throws: ServerConfiguration.InvalidSetting.self) {
             try ServerConfiguration(environment: [name: value])

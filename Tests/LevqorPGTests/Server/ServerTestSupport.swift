@@ -5,7 +5,8 @@ import NIOCore
 /// Requests as tests need them.
 enum Requests {
     static func make(
-        _ method: HTTPRequest.Method = .get, _ path: String = "/", _ headers: [(String, String)] = [], body: [UInt8] = []
+        _ method: HTTPRequest.Method = .get, _ path: String = "/", _ headers: [(String, String)] = [],
+        body: [UInt8] = []
     ) -> Request {
         var fields = HTTPFields()
         for (name, value) in headers {
