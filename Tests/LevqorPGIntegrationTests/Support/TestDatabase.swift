@@ -12,8 +12,22 @@ struct TestDatabase: Sendable {
 
     static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
+    private static let turns = TestTurns(6)
+
     /// Clones the template, runs the test and drops the clone. A missing variable fails the test; it never skips it.
     static func with(_ body: (TestDatabase) async throws -> Void) async throws {
+        await turns.take()
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await withClone(body))
+        } catch {
+            result = .failure(error)
+        }
+        await turns.give()
+        try result.get()
+    }
+
+    private static func withClone(_ body: (TestDatabase) async throws -> Void) async throws {
         let server = try PostgresTestDatabase.url()
         let template = ProcessInfo.processInfo.environment["LEVQOR_TEST_TEMPLATE"] ?? "levqor_template"
         let name = "gateway_" + String(UInt64.random(in: .min ... .max), radix: 36)
