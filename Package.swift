@@ -56,13 +56,19 @@ let package = Package(
         ),
         .testTarget(
             name: "LevqorPGTests",
-            dependencies: ["LevqorPG"],
+            dependencies: [
+                "LevqorPG",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
             name: "LevqorPGIntegrationTests",
             dependencies: [
                 "LevqorPG",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -37,6 +37,7 @@ database_steps() {
     if part_is sql; then
         step 'psql and levqor-server make the same database' compare_roads
         step 'replaying the functions changes nothing' compare_replay
+        step 'the generated reference is as the comments are' scripts/reference.sh "$(url_for "$base_url" "$template")" --check
         step 'a backup can be restored' env LEVQOR_SERVER_BINARY="$server" scripts/test-restore.sh "$(url_for "$base_url" postgres)"
     fi
     swift_steps

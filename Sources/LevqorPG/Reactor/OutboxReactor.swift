@@ -166,11 +166,13 @@ final class OutboxReactor: Service {
     private func report(_ reports: [JSONValue]) async throws {
         let result = try await pool.withConnection { connection in
             try await connection.queryPrepared(
-                "select * from outbox.report_outcomes($1::jsonb)", [.utf8(JSONText.encode(.array(reports)))],
+                "select result from outbox.report_outcomes($1::jsonb)", [.utf8(JSONText.encode(.array(reports)))],
                 deadline: .seconds(10), cancellable: false
             )
         }
         heartbeats.beat("outbox")
+        // A retry may be due before the loop that claims would look again.
+        if result.contains(where: { $0.string(0) == "retry" }) { hub.post(Hint(topic: Self.freeTopic, count: 1)) }
         logger.debug("outcomes reported", metadata: ["count": "\(reports.count)", "rows": "\(result.count)"])
     }
 }

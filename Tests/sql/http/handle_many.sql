@@ -215,7 +215,7 @@ select is(
     (select b.more -> 'fault' ->> 'message' from broken as b where b.call = 1), 'secret inside', 'the log gets the message'
 );
 select is(
-    (select b.more -> 'fault' ->> 'detail' from broken as b where b.call = 1), 'secret detail', 'and the detail'
+    (select b.more -> 'fault' ->> 'detail' from broken as b where b.call = 1), null, 'but not the detail, which may quote rows'
 );
 select is((select b.status from broken as b where b.call = 4), 422, 'a violated check is 422');
 select is((select b.status from broken as b where b.call = 5), 200, 'and the call behind goes on');

@@ -377,7 +377,7 @@ as $$
             select string_agg(
                 '<section aria-labelledby="domain-' || d.domain || '"><h2 id="domain-' || d.domain || '">'
                 || http.escape_html(d.domain) || '</h2><p>'
-                || coalesce(http.escape_html(obj_description(to_regnamespace(d.domain), 'pg_namespace')), '') || '</p>'
+                || coalesce(http.escape_html(obj_description(to_regnamespace(nullif(d.domain, '')), 'pg_namespace')), '') || '</p>'
                 || d.articles || '</section>', '' order by d.is_public, d.domain
             )
             from (

@@ -315,8 +315,9 @@ begin
                     );
                     v_more := v_more || jsonb_build_object('sqlstate', v_state);
                     if v_response.status >= 500 then
+                        -- Without the detail: it may quote the row.
                         v_more := v_more || jsonb_build_object('fault', jsonb_build_object(
-                            'message', v_message, 'detail', v_detail, 'context', v_context
+                            'message', v_message, 'context', v_context
                         ));
                     end if;
             end;

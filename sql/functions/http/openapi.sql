@@ -217,7 +217,7 @@ as $$
         'tags', (
             select jsonb_agg(jsonb_build_object(
                 'name', t.domain,
-                'description', coalesce(obj_description(to_regnamespace(t.domain), 'pg_namespace'), t.domain)
+                'description', coalesce(obj_description(to_regnamespace(nullif(t.domain, '')), 'pg_namespace'), t.domain)
             ) order by t.domain)
             from (select distinct r.domain from http.open_routes() as r union select 'ops') as t
         ),
