@@ -66,7 +66,9 @@ struct Migrate: AsyncParsableCommand {
 }
 
 struct Check: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Check configuration, rights and versions, in plain words.")
+    static let configuration = CommandConfiguration(
+        abstract: "Check configuration, rights and versions, in plain words."
+    )
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
@@ -117,7 +119,9 @@ struct Key: AsyncParsableCommand {
 }
 
 struct Secret: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Derive a signing secret, such as webhook/ACCOUNT-UUID/1.")
+    static let configuration = CommandConfiguration(
+        abstract: "Derive a signing secret, such as webhook/ACCOUNT-UUID/1."
+    )
     @OptionGroup var common: CommonOptions
     @Argument(help: "Name of the secret.") var name: String
 
