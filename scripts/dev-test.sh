@@ -42,7 +42,13 @@ build_tests() {
 
 start_cluster() {
     # Not with the lock: PostgreSQL goes on after this command.
-    "$server" cluster start --directory "$test_directory" 9>&-
+    "$server" cluster start --directory "$test_directory" 9>&- || return
+    # Tests that run side by side have a server with connections of its own each.
+    if ! grep -qs '^max_connections' "$test_directory/pg/local.conf"; then
+        "$server" cluster stop --directory "$test_directory" 9>&- || return
+        echo 'max_connections = 400' >> "$test_directory/pg/local.conf"
+        "$server" cluster start --directory "$test_directory" 9>&-
+    fi
 }
 
 part_is() {

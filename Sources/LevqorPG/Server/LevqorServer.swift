@@ -124,7 +124,9 @@ public struct LevqorServer: Sendable {
                 logger: logger, presence: presence
             ),
             server: .http1(
-                configuration: .init(additionalChannelHandlers: [HangUpHandler(presence)], idleTimeout: .seconds(75))
+                configuration: .init(
+                    additionalChannelHandlers: [HangUpHandler(presence), BareResponseHandler()], idleTimeout: .seconds(75)
+                )
             ),
             configuration: .init(address: .hostname(configuration.host, port: configuration.port), backlog: 4096),
             onServerRunning: { channel in addresses.setPublic(channel.localAddress, host: configuration.host) },

@@ -55,7 +55,7 @@ struct CheckerTests {
     @Test func `names the grant that a login lacks`() async throws {
         let login = "web_" + UUID().uuidString.lowercased().prefix(8)
         let server = try #require(DeployDatabase.serverURL)
-        try await DeployDatabase.run("create role \(login) login", at: server)
+        try await DeployDatabase.run("create role \(login) login password '\(DeployDatabase.password)'", at: server)
         try await DeployDatabase.with { database in
             try await database.migrator().run()
             let url = try DeployDatabase.render(database.url, ["user": login])

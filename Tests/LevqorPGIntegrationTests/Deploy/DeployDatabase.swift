@@ -60,9 +60,14 @@ struct DeployDatabase: Sendable {
         await connection.close()
     }
 
+    /// Of the logins that tests make: the embedded cluster lets strangers in by password only.
+    static let password = "of-a-test"
+
     /// The same place with other options, as key=value text.
     static func render(_ url: String, _ changes: [String: String]) throws -> String {
-        try PostgresConnectionString.parse(url).merging(changes) { $1 }
+        var changes = changes
+        if changes["user"] != nil { changes["password"] = password }
+        return try PostgresConnectionString.parse(url).merging(changes) { $1 }
             .map { key, value in
                 "\(key)='\(value.replacing("\\", with: "\\\\").replacing("'", with: "\\'"))'"
             }

@@ -108,7 +108,7 @@ struct MigratorTests {
         let server = try #require(DeployDatabase.serverURL)
         // The roles may be there, made by somebody else; from PostgreSQL 16 on their maker then has to share them.
         try await DeployDatabase.with { try await $0.migrator().run() }
-        try await DeployDatabase.run("create role \(login) login createrole", at: server)
+        try await DeployDatabase.run("create role \(login) login createrole password '\(DeployDatabase.password)'", at: server)
         try await DeployDatabase.run(
             """
             do $$ begin
@@ -139,7 +139,7 @@ struct MigratorTests {
     @Test func `of a login without rights says what is missing and leaves nothing behind`() async throws {
         let login = "nobody_" + UUID().uuidString.lowercased().prefix(8)
         let server = try #require(DeployDatabase.serverURL)
-        try await DeployDatabase.run("create role \(login) login", at: server)
+        try await DeployDatabase.run("create role \(login) login password '\(DeployDatabase.password)'", at: server)
         try await DeployDatabase.with { database in
             let error = await #expect(throws: DeployError.self) { try await database.migrator(user: login).run() }
             #expect(error?.code == .statement)

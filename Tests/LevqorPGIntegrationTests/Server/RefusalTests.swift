@@ -35,6 +35,7 @@ struct RefusalTests {
                 let fine = #"{"workflow": "w", "payload": {}}"#
                 let cases: [(String, Int, String?, TestResponse)] = [
                     ("fine", 202, nil, try await client.post(intake, key: key, fine)),
+                    ("no HTTP", 400, nil, try await client.raw(Array("NOT HTTP AT ALL\r\n\r\n".utf8))),
                     ("no path", 404, "not-found", try await client.get("/nowhere")),
                     ("broken path", 404, "not-found", try await client.get("/api/v1/status/%ff", key: key)),
                     ("method", 405, "method-not-allowed", try await client.get(intake, key: key)),
@@ -112,7 +113,7 @@ struct RefusalTests {
                     #expect(response.status == status, "\(name): \(response.text.prefix(300))")
                     if let code { #expect(response.code == code, "\(name): \(response.text.prefix(300))") }
                     for header in Self.headers { #expect(response.header(header) != nil, "\(name) has no \(header)") }
-                    if status >= 400, !name.hasPrefix("admin") {
+                    if status >= 400, !name.hasPrefix("admin"), name != "no HTTP" {
                         #expect(response.header("content-type") == "application/problem+json", "\(name)")
                         #expect(response.json["request_id"]?.string == response.header("x-request-id"), "\(name)")
                         #expect(response.json["status"].map(JSONText.string) == "\(status)", "\(name)")
