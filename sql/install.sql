@@ -1,7 +1,15 @@
 -- The whole database with psql alone, for a fresh database:
 --     psql -X -v ON_ERROR_STOP=1 -1 -d DATABASE -f sql/install.sql
--- as a superuser, or as a login with CREATEROLE that may create schemas there. `levqor-server migrate` reads the same list, so
--- this is the one order of loading: floor by floor, a domain's state before its rules, core first.
+-- As a superuser, or as another login that
+--   - has CREATEROLE, or, where the roles of 000_roles.sql are there already, is a member of levqor_owner and levqor_server
+--     (from PostgreSQL 16 on CREATEROLE alone is not enough for roles that another login made: let that one, or a superuser,
+--     run `grant levqor_owner, levqor_server to LOGIN`);
+--   - owns the database, or may pass on the right to create schemas in it: levqor_owner gets that right from it. A plain
+--     `grant create on database DATABASE to LOGIN` is not enough: it ends with "no privileges were granted" and then
+--     "permission denied for database". What suffices is `grant create on database DATABASE to LOGIN with grant option`, or,
+--     when the roles are there, `grant create on database DATABASE to levqor_owner`.
+-- `levqor-server migrate` reads the same list, so this is the one order of loading: floor by floor, a domain's state before
+-- its rules, core first.
 set client_min_messages = warning;
 set check_function_bodies = off;
 \o /dev/null
@@ -17,6 +25,7 @@ set check_function_bodies = off;
 \ir functions/core/errors.sql
 \ir functions/core/seed.sql
 \ir functions/core/deploy.sql
+\ir functions/core/history.sql
 
 \ir schema/020_http.sql
 \ir functions/http/response.sql

@@ -13,6 +13,20 @@ struct LevqorServerCommand: AsyncParsableCommand {
         subcommands: [Serve.self, Migrate.self, Check.self, Cluster.self, Key.self, Secret.self, Version.self],
         defaultSubcommand: Serve.self
     )
+
+    /// As ArgumentParser's own, but an error of the database is told whole.
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            exit(withError: Launcher.explain(error))
+        }
+    }
 }
 
 /// Options that every command takes.
@@ -44,6 +58,13 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "Address to listen on (LEVQOR_HOST, 127.0.0.1).") var host: String?
     @Option(help: "Port to listen on; 0: any free one (LEVQOR_PORT, 8080).") var port: Int?
     @Option(help: "Port of metrics and health; 0: any free one (LEVQOR_ADMIN_PORT, 9464).") var adminPort: Int?
+
+    func validate() throws {
+        for (option, port) in [("--port", port), ("--admin-port", adminPort)] {
+            guard let port, !(0...65535).contains(port) else { continue }
+            throw ValidationError("\(option) is \(port): it must be a number from 0 to 65535")
+        }
+    }
 
     func run() async throws {
         var configuration = try common.configuration()
@@ -95,7 +116,7 @@ struct Cluster: AsyncParsableCommand {
         switch action {
         case .start, .url: print(try await launcher.startCluster())
         case .stop: try await launcher.stopCluster()
-        case .status: print(launcher.clusterStatus())
+        case .status: print(try launcher.clusterStatus())
         }
     }
 }

@@ -1,6 +1,6 @@
 -- The conventions as catalog queries. Each rule finds nothing in the product, and finds the offender that is made for it here.
 begin;
-select plan(47);
+select plan(50);
 
 create temp view product_schema as
 select n.oid, n.nspname as name
@@ -20,7 +20,7 @@ create temp table entry_point (identity text primary key);
 insert into entry_point (identity) values
 ('core.deployment_state()'),
 ('http.handle_many(text[],integer[],integer[],text[],text[],text[],text[],text[],jsonb[])'),
-('http.load_routes()'),
+('http.load_routes(boolean)'),
 ('ops.note_server_alive(text)'),
 ('ops.note_server_start(text,text,text)'),
 ('ops.prometheus()'),
@@ -31,6 +31,15 @@ insert into entry_point (identity) values
 ('schedule.next_due()'),
 ('schedule.run_due()'),
 ('schedule.timeout_ms()');
+
+-- What a DBA may turn, and what reports are written with.
+create temp table dba_column (name text primary key);
+insert into dba_column (name) values
+('core.setting.value'),
+('http.route.body_cap'), ('http.route.is_enabled'), ('http.route.limit_class'), ('http.route.timeout_ms'),
+('limits.policy.burst'), ('limits.policy.is_enabled'), ('limits.policy.quota'), ('limits.policy.window_seconds');
+create temp table dba_function (identity text primary key);
+insert into dba_function (identity) values ('core.now()'), ('core.read_id(text,text)'), ('core.show_id(text,uuid)');
 
 create temp view offender as
 -- Comments.
@@ -169,6 +178,25 @@ where c.relkind in ('r', 'p', 'v', 'm')
         or (c.relpersistence = 'u' and has_any_column_privilege('levqor_dba', c.oid, 'select'))
     )
 union all
+select 'dba changes only what it may turn', c.oid::regclass || '.' || a.attname
+from pg_class as c
+inner join product_schema as s on s.oid = c.relnamespace
+inner join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+where c.relkind in ('r', 'p', 'v', 'm')
+    and has_column_privilege('levqor_dba', c.oid, a.attnum, 'insert, update')
+    and c.oid::regclass || '.' || a.attname not in (select d.name from dba_column as d)
+union all
+select 'dba may turn what is on the list', d.name
+from dba_column as d
+where not has_column_privilege(
+    'levqor_dba', split_part(d.name, '.', 1) || '.' || split_part(d.name, '.', 2), split_part(d.name, '.', 3), 'update'
+)
+union all
+select 'dba executes the functions of reports only', f.identity
+from product_function as f
+where has_function_privilege('levqor_dba', f.oid, 'execute')
+    <> (f.identity in (select d.identity from dba_function as d))
+union all
 select 'everything belongs to levqor_owner', c.oid::regclass::text
 from pg_class as c
 inner join product_schema as s on s.oid = c.relnamespace
@@ -254,6 +282,7 @@ insert into rule (name) values
 ('domain function is security invoker'), ('door sets nothing'), ('nothing touches synchronous_commit'),
 ('plpgsql_check finds nothing'), ('PUBLIC executes nothing'), ('server executes entry points only'),
 ('server reads and writes no table'), ('dba changes nothing and reads no hot table'), ('everything belongs to levqor_owner'),
+('dba changes only what it may turn'), ('dba may turn what is on the list'), ('dba executes the functions of reports only'),
 ('tenant table has row-level security, forced, with a policy'), ('table has a primary key'), ('foreign key has an index'),
 ('constraint is named after its table'), ('column has a type of ours'), ('route and function fit'),
 ('reading route calls a function that only reads'), ('route belongs to a domain'), ('success of a route is described'),
@@ -275,6 +304,9 @@ create table untold.thing (
     name varchar(3)
 );
 grant select, insert on untold.thing to levqor_server, levqor_dba;
+grant update (name) on untold.thing to levqor_dba;
+insert into dba_column (name) values ('untold.thing.user_id');
+grant insert, update on untold.thing to levqor_owner;
 create type untold.pair as (a integer, b integer);
 create function untold.do_it(x integer) returns integer language plpgsql security definer as $$
 declare

@@ -36,7 +36,7 @@ comment on column identity.account.updated_at is 'last change';
 
 create table identity.user (
     id uuid not null default core.new_id(),
-    email text not null,
+    email text collate "C" not null,
     name text,
     locale text,
     currency text,
@@ -45,20 +45,22 @@ create table identity.user (
     updated_at timestamptz not null default clock_timestamp(),
     constraint user_pkey primary key (id),
     constraint user_email_key unique (email),
-    constraint user_email_is_lower_case_check check (email = lower(btrim(email))),
+    -- By ASCII alone, as in identity.normalise_email: the same in every locale.
+    constraint user_email_is_lower_case_check check (email = lower(btrim(email) collate "C")),
     constraint user_email_has_at_sign_check check (email ~ '^[^@[:space:]]+@[^@[:space:]]+$' and length(email) <= 320),
     constraint user_name_is_short_check check (length(name) <= 200),
     constraint user_locale_is_short_check check (length(locale) <= 35),
     constraint user_currency_is_supported_check check (currency in ('GBP', 'USD', 'EUR')),
-    constraint user_meta_is_object_check check (jsonb_typeof(meta) = 'object' and pg_column_size(meta) <= 65536)
+    constraint user_meta_is_object_check check (jsonb_typeof(meta) = 'object'),
+    constraint user_meta_is_small_check check (octet_length(meta::text) <= 65536)
 );
 comment on table identity.user is 'A person with an e-mail, a member of one or more accounts.';
 comment on column identity.user.id is 'UUIDv7; shown as user_…';
-comment on column identity.user.email is 'trimmed and lower-cased; unique over all accounts';
+comment on column identity.user.email is 'trimmed, A to Z lower-cased, all else as typed; unique over all accounts';
 comment on column identity.user.name is 'name shown to people';
 comment on column identity.user.locale is 'BCP 47 language tag';
 comment on column identity.user.currency is 'preferred currency, ISO 4217';
-comment on column identity.user.meta is 'free facts of the front end; a change is merged key by key';
+comment on column identity.user.meta is 'free facts of the front end, up to 64 KiB as text; a change is merged key by key';
 comment on column identity.user.created_at is 'when it was made';
 comment on column identity.user.updated_at is 'last change';
 

@@ -18,7 +18,7 @@ create table audit.entry (
 create index entry_happened_at_idx on audit.entry (happened_at);
 create index entry_account_id_idx on audit.entry (account_id, id);
 create index entry_request_id_idx on audit.entry (request_id);
-comment on table audit.entry is 'One row a sensitive action. Nothing changes or removes a row but data retention.';
+comment on table audit.entry is 'One row a sensitive action. Nothing changes a row, and nothing removes one but data retention (levqor.retention).';
 comment on column audit.entry.id is 'running number';
 comment on column audit.entry.account_id is 'account it concerns; null for the whole deployment';
 comment on column audit.entry.happened_at is 'when, by core.now()';
@@ -31,6 +31,7 @@ comment on column audit.entry.facts is 'what else matters; no secret, no persona
 create table audit.sensitive_call (
     id bigint generated always as identity,
     happened_at timestamptz not null,
+    actor text not null,
     request_id text not null,
     route_id integer not null,
     constraint sensitive_call_pkey primary key (id)
@@ -41,6 +42,7 @@ comment on table audit.sensitive_call is
 'against.';
 comment on column audit.sensitive_call.id is 'running number';
 comment on column audit.sensitive_call.happened_at is 'when, by core.now()';
+comment on column audit.sensitive_call.actor is 'who called, as in audit.entry: user_… or key_…';
 comment on column audit.sensitive_call.request_id is 'the request';
 comment on column audit.sensitive_call.route_id is 'the route';
 

@@ -78,3 +78,4 @@ comment on column limits.refusal.policy_id is 'the policy';
 comment on column limits.refusal.subject is 'whose calls';
 comment on column limits.refusal.refused is 'calls refused';
 grant select on limits.policy, limits.refusal to levqor_dba;
+grant update (quota, window_seconds, burst, is_enabled) on limits.policy to levqor_dba;

@@ -92,11 +92,13 @@ create table jobs.job (
     check ((status in ('succeeded', 'failed', 'canceled')) = (finished_at is not null)),
     constraint job_only_success_has_result_check check (result is null or status = 'succeeded'),
     constraint job_payload_is_object_check check (jsonb_typeof(payload) = 'object'),
+    -- Payload and result are measured as text once, when they come. A CHECK runs at every change of the row, so here only
+    -- their stored size is bounded, with room for any 200 KiB of text.
     constraint job_payload_is_bounded_check check (pg_column_size(payload) <= 2097152),
     constraint job_result_is_bounded_check check (pg_column_size(result) <= 2097152),
-    constraint job_error_is_small_object_check
-    check (jsonb_typeof(error) = 'object' and pg_column_size(error) <= 65536),
-    constraint job_progress_is_small_check check (pg_column_size(progress) <= 16384)
+    constraint job_error_is_object_check check (jsonb_typeof(error) = 'object'),
+    constraint job_error_is_small_check check (octet_length(error::text) <= 16384),
+    constraint job_progress_is_small_check check (octet_length(progress::text) <= 4096)
 ) with (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 -- What may be claimed, in the order of claims: for any workflow, and for named ones. Delayed jobs are let in when
 -- due, so that a claim never steps over jobs that it may not take.
@@ -107,6 +109,7 @@ where status = 'queued' and not is_delayed;
 create index job_delayed_idx on jobs.job (due_at, account_id, id) where status = 'queued' and is_delayed;
 create index job_leased_until_idx on jobs.job (leased_until, account_id, id) where status = 'running';
 create index job_account_id_status_idx on jobs.job (account_id, status, id) where status <> 'succeeded';
+create index job_account_id_workflow_idx on jobs.job (account_id, workflow, id);
 create index job_finished_at_idx on jobs.job (finished_at, status) where finished_at is not null;
 create index job_id_idx on jobs.job (id);
 comment on table jobs.job is
@@ -154,7 +157,8 @@ create table jobs.attempt (
     references jobs.job (account_id, id) on delete cascade,
     constraint attempt_outcome_is_known_check check (outcome in ('succeeded', 'failed', 'lost', 'canceled'))
 );
-comment on table jobs.attempt is 'One row a finished attempt; the running one is in jobs.job.';
+comment on table jobs.attempt is 'One row a finished attempt; the running one is in jobs.job. History: it goes with its job, by data retention '
+'(levqor.retention).';
 comment on column jobs.attempt.account_id is 'account of the job';
 comment on column jobs.attempt.job_id is 'the job';
 comment on column jobs.attempt.number is 'running number within the job, from 1';
@@ -179,7 +183,8 @@ create table jobs.transition (
     constraint transition_job_id_fkey foreign key (account_id, job_id)
     references jobs.job (account_id, id) on delete cascade
 );
-comment on table jobs.transition is 'Every change of a job''s status, written by a trigger.';
+comment on table jobs.transition is 'Every change of a job''s status, written by a trigger. History: it goes with its job, by data retention '
+'(levqor.retention).';
 comment on column jobs.transition.account_id is 'account of the job';
 comment on column jobs.transition.job_id is 'the job';
 comment on column jobs.transition.id is 'running number';

@@ -1,13 +1,14 @@
 /// One thing that `levqor-server check` looked at.
 public struct CheckFinding: Sendable, Equatable {
     public enum Level: String, Sendable, Comparable {
-        case ok, warning, error
+        case ok, info, warning, error
 
         private var rank: Int {
             switch self {
             case .ok: 0
-            case .warning: 1
-            case .error: 2
+            case .info: 1
+            case .warning: 2
+            case .error: 3
             }
         }
 
@@ -22,6 +23,10 @@ public struct CheckFinding: Sendable, Equatable {
 
     static func ok(_ sentence: String) -> CheckFinding {
         CheckFinding(level: .ok, sentence: sentence, advice: "")
+    }
+
+    static func info(_ sentence: String) -> CheckFinding {
+        CheckFinding(level: .info, sentence: sentence, advice: "")
     }
 
     static func warning(_ sentence: String, _ advice: String) -> CheckFinding {

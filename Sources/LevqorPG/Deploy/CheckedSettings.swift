@@ -13,7 +13,7 @@ struct CheckedSettings: Sendable {
         [masterKey, networks("LEVQOR_TRUSTED_PROXIES"), networks("LEVQOR_ALLOWED_NETWORKS")].compactMap(\.self)
             + [
                 number("LEVQOR_PORT", 0...65535), number("LEVQOR_ADMIN_PORT", 0...65535),
-                number("LEVQOR_CONNECTIONS", 1...64),
+                number("LEVQOR_CONNECTIONS", 1...64), number("LEVQOR_DRAIN_SECONDS", 0...15),
             ]
             .compactMap(\.self)
     }

@@ -12,7 +12,7 @@ import Darwin
 /// It changes nothing. A part that cannot be looked at because an earlier one is broken is left out.
 public struct Checker: Sendable {
     let settings: CheckedSettings
-    let databaseURL: String
+    let databaseURL: String?
     let listenURL: String?
     let deployURL: String?
     let sqlDirectory: String?
@@ -22,13 +22,13 @@ public struct Checker: Sendable {
 
     /// - Parameters:
     ///   - variables: the environment, unread, so that a wrong value is a finding and not the end.
-    ///   - databaseURL: the database, whether configured or embedded.
+    ///   - databaseURL: the database, whether configured or embedded; nil: an embedded one that is not made yet.
     ///   - isEmbedded: whether it is the server's own.
     ///   - sqlDirectory: the sql folder, where there is one.
     ///   - isRoot: whether the server would run as the superuser of this machine; nil asks the system.
     public init(
         variables: [String: String],
-        databaseURL: String,
+        databaseURL: String?,
         isEmbedded: Bool,
         sqlDirectory: String?,
         isRoot: Bool? = nil,
@@ -54,7 +54,7 @@ public struct Checker: Sendable {
             )
         }
         findings += ports()
-        findings += await database()
+        if let databaseURL { findings += await database(databaseURL) }
         return findings
     }
 
@@ -75,12 +75,12 @@ public struct Checker: Sendable {
         }
     }
 
-    private func database() async -> [CheckFinding] {
+    private func database(_ databaseURL: String) async -> [CheckFinding] {
         var findings: [CheckFinding] = []
         do {
             let facts = try await ask(databaseURL) { try await DatabaseFacts.read($0) }
             findings += facts.findings(isEmbedded: settings.isEmbedded, connections: settings.connections)
-            if facts.mayBeServer == true { findings.append(await deployment()) }
+            if facts.mayBeServer == true { findings.append(await deployment(databaseURL)) }
         } catch {
             let place = PostgresConfiguration(databaseURL).redactedDescription
             return findings + [
@@ -90,13 +90,13 @@ public struct Checker: Sendable {
                 )
             ]
         }
-        findings.append(await listening())
+        findings.append(await listening(listenURL ?? databaseURL))
         if let deployURL { findings.append(await deploying(deployURL)) }
         return findings
     }
 
     /// As the server would at its start.
-    private func deployment() async -> CheckFinding {
+    private func deployment(_ databaseURL: String) async -> CheckFinding {
         do {
             let files = try sqlDirectory.map { try DeployFiles.read($0) }
             let verdict = try await ask(databaseURL, settings: ["role": "levqor_server"]) {
@@ -117,10 +117,10 @@ public struct Checker: Sendable {
         }
     }
 
-    private func listening() async -> CheckFinding {
+    private func listening(_ url: String) async -> CheckFinding {
         let direct = "Set LEVQOR_LISTEN_URL to an address of PostgreSQL itself, or of a pool in session mode."
         do {
-            return try await ask(listenURL ?? databaseURL) { connection in
+            return try await ask(url) { connection in
                 if try await connection.detectsTransactionPooler() {
                     return .error("A transaction pooler stands before LISTEN, which hears nothing there.", direct)
                 }

@@ -44,6 +44,9 @@ extension DeploySession {
             } catch let failure as StatementFailure where failure.gaveWay {
                 guard attempt < attempts else { throw try await locked(step, failure, attempt) }
                 await tell(.lockedOut(step: step, attempt: attempt))
+            } catch let error as PostgresError where error.isWorthRepeating && attempt < attempts {
+                // The commit itself: one that notifies takes a lock that all databases of the cluster share.
+                await tell(.lockedOut(step: step, attempt: attempt))
             }
             attempt += 1
             try await Task.sleep(for: backoff.next())

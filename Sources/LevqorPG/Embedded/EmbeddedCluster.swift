@@ -65,6 +65,11 @@ public actor EmbeddedCluster: Service {
         if case .running(let running) = state { running.endpoint } else { nil }
     }
 
+    /// Whether a folder has a cluster; nothing is made or started. One that may not be looked at counts.
+    static func isMade(in directory: String) -> Bool {
+        access(directory + "/pg/PG_VERSION", F_OK) == 0 || errno == EACCES
+    }
+
     /// Makes the cluster where there is none, starts or adopts it, and makes its database.
     ///
     /// Safe to call from several servers at once, and again.

@@ -27,7 +27,7 @@ struct GatherWorker: Sendable {
                 await connection.close()
                 if isClosed { return }
             } catch {
-                logger.debug("no connection for a gather worker", metadata: ["error": "\(String(reflecting: error))"])
+                logger.debug("no connection for a gather worker", metadata: ["error": "\(error.textForLog)"])
                 if gather.isFinished { return }
             }
             // A pause without a connection: the lane answers calls that wait too long with 503 meanwhile.
@@ -93,7 +93,7 @@ struct GatherWorker: Sendable {
         logger.error(
             "a batch failed",
             metadata: [
-                "error": "\(String(reflecting: error))", "calls": "\(batch.count)",
+                "error": "\(error.textForLog)", "calls": "\(batch.count)",
                 "levqor.request.id": "\(batch.first?.call.requestID ?? "")",
             ]
         )

@@ -1,11 +1,16 @@
+import Logging
+
 /// Loads routes, at most one load at a time and one more waiting.
 actor RouteLoading {
     /// A table and the number of its load: a higher one is newer.
     typealias Numbered = (load: Int, table: RouteTable)
 
+    private let logger: Logger
     private var running: Task<Numbered, any Error>?
     private var queued: Task<Numbered, any Error>?
     private var count = 0
+
+    init(logger: Logger) { self.logger = logger }
 
     /// Loads the table. What it holds was read after this call began.
     func load(sharedFrom pool: PostgresPool) async throws -> Numbered {
@@ -15,7 +20,7 @@ actor RouteLoading {
         let task = Task {
             _ = try? await before?.value
             let number = self.start(afterOther: before != nil)
-            return (load: number, table: try await Self.load(pool))
+            return (load: number, table: try await self.loadFitting(pool))
         }
         if before == nil { running = task } else { queued = task }
         defer { finish(task) }
@@ -35,19 +40,44 @@ actor RouteLoading {
         if running == task { running = nil }
     }
 
-    static func load(_ pool: PostgresPool) async throws -> RouteTable {
-        try await pool.withConnection { connection in try await load(connection) }
+    /// Loads what fits: while a server runs, one bad row takes no good route down. Logs what is left out.
+    private nonisolated func loadFitting(_ pool: PostgresPool) async throws -> RouteTable {
+        try await pool.withConnection { [logger] connection in
+            let rows: PostgresResult
+            do {
+                rows = try await Self.rows(connection)
+            } catch let error as PostgresError where error.sqlstate == "LQ500" {
+                logger.error("routes that do not fit are left out", metadata: ["routes": "\(error.detail ?? "")"])
+                rows = try await Self.rows(connection, "true")
+            }
+            return RouteTable(
+                rows.compactMap { row in
+                    do {
+                        return try Self.route(row)
+                    } catch {
+                        logger.error("a route is left out", metadata: ["route": "\(error)"])
+                        return nil
+                    }
+                }
+            )
+        }
     }
 
-    /// Loads the table.
+    /// Loads the table as a server needs it to start: whole.
     ///
     /// - Throws: what the database says when a row and its function do not fit, `RouteError` when a schema does not compile.
     static func load(_ connection: PostgresConnection) async throws -> RouteTable {
-        let result = try await connection.query(
-            "select id, method, path, version, lane, timeout_ms, body_cap, request_schema, parameters from http.load_routes()",
+        RouteTable(try await rows(connection).map(route))
+    }
+
+    private static func rows(_ connection: PostgresConnection, _ argument: String = "") async throws -> PostgresResult {
+        try await connection.query(
+            """
+            select id, method, path, version, lane, timeout_ms, body_cap, request_schema, parameters
+            from http.load_routes(\(argument))
+            """,
             deadline: .seconds(30)
         )
-        return RouteTable(try result.map(route))
     }
 
     private static func route(_ row: PostgresRow) throws -> Route {

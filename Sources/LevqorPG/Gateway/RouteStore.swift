@@ -13,13 +13,14 @@ final class RouteStore: Sendable {
         self.pool = pool
         self.logger = logger
         state = Locked((0, table))
-        loading = RouteLoading()
+        loading = RouteLoading(logger: logger)
     }
 
     /// The table as of now.
     var table: RouteTable { state.withLock { $0.table } }
 
-    /// Loads the table anew; callers at the same time share one load. A load that fails keeps the old table.
+    /// Loads the table anew; callers at the same time share one load. Rows that do not fit are left out and logged; a
+    /// load that fails keeps the old table.
     func reload() async {
         do {
             let (load, table) = try await loading.load(sharedFrom: pool)
@@ -27,7 +28,7 @@ final class RouteStore: Sendable {
             state.withLock { if load > $0.load { $0 = (load, table) } }
         } catch {
             logger.error(
-                "routes could not be loaded; the old ones stay", metadata: ["error": "\(String(reflecting: error))"])
+                "routes could not be loaded; the old ones stay", metadata: ["error": "\(error.textForLog)"])
         }
     }
 }

@@ -2,12 +2,21 @@ import Foundation
 
 /// The key that all derived secrets come from: at least 32 bytes. Its descriptions never show it.
 struct MasterKey: Sendable, Equatable {
-    enum KeyError: Error, Equatable {
+    enum KeyError: Error, Equatable, CustomStringConvertible {
         case notBase64OrHex
         case tooShort(Int)
         /// The file can be read or written by others than its owner.
         case openToOthers(path: String)
         case file(path: String, reason: String)
+
+        var description: String {
+            switch self {
+            case .notBase64OrHex: "the master key is neither hex nor base64"
+            case .tooShort(let count): "the master key has \(count) bytes, \(MasterKey.shortest) are needed"
+            case .openToOthers(let path): "the master key \(path) is open to other users: chmod 600 it"
+            case .file(let path, let reason): "the master key \(path) cannot be used: \(reason)"
+            }
+        }
     }
 
     static let shortest = 32

@@ -32,6 +32,15 @@ struct PostgresError: Error, Sendable {
     }
 }
 
+extension Error {
+    /// For the log: everything known but the server's detail, which quotes rows where a constraint is broken.
+    var textForLog: String {
+        guard var error = self as? PostgresError else { return String(reflecting: self) }
+        error.detail = nil
+        return String(reflecting: error)
+    }
+}
+
 extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible {
     var description: String {
         let state = sqlstate.map { " \($0)" } ?? ""

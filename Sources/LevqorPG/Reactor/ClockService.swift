@@ -53,7 +53,7 @@ struct ClockService: Service {
                     }
                 } catch {
                     if Task.isCancelled { return }
-                    logger.warning("the clock could not run", metadata: ["error": "\(String(reflecting: error))"])
+                    logger.warning("the clock could not run", metadata: ["error": "\(error.textForLog)"])
                     try? await Task.sleep(for: backoff.next())
                 }
             }

@@ -79,7 +79,7 @@ final class OutboxReactor: Service {
                     await pause(["outbox", Self.freeTopic], atMost: min(rest, Self.pollInterval))
                 }
             } catch {
-                logger.warning("the outbox could not be claimed", metadata: ["error": "\(String(reflecting: error))"])
+                logger.warning("the outbox could not be claimed", metadata: ["error": "\(error.textForLog)"])
                 await pause([Self.freeTopic], atMost: backoff.next())
             }
         }
@@ -101,7 +101,7 @@ final class OutboxReactor: Service {
                 return try OutboxMessage(row)
             } catch {
                 // The others of the claim are not held up by it; when its lease ends it counts as an attempt.
-                logger.error("a claimed message cannot be read", metadata: ["error": "\(String(reflecting: error))"])
+                logger.error("a claimed message cannot be read", metadata: ["error": "\(error.textForLog)"])
                 return nil
             }
         }
@@ -152,11 +152,11 @@ final class OutboxReactor: Service {
                         left += part.map { [$0] }
                     } else {
                         logger.error(
-                            "an outcome was refused and is lost", metadata: ["error": "\(String(reflecting: error))"])
+                            "an outcome was refused and is lost", metadata: ["error": "\(error.textForLog)"])
                     }
                 } catch {
                     logger.warning(
-                        "outcomes could not be reported", metadata: ["error": "\(String(reflecting: error))"])
+                        "outcomes could not be reported", metadata: ["error": "\(error.textForLog)"])
                     do { try await Task.sleep(for: backoff.next()) } catch { return }
                 }
             }

@@ -55,6 +55,9 @@ struct GatewayResponder: HTTPResponder {
         if let response = await health.answer(method: method, path: path) {
             return Served(response: response, route: "\(method) \(path)")
         }
+        if health.paths.contains(path), request.method != .options {
+            return problem(.methodNotAllowed(["GET", "HEAD", "OPTIONS"]), requestID)
+        }
 
         let table = gateway.routes.table
         if request.method == .options { return options(request, table, path, requestID) }
@@ -112,7 +115,7 @@ struct GatewayResponder: HTTPResponder {
                 isBusy ? .unavailable("The database is too busy.") : .internalError, call.requestID, call.route
             )
             served.sqlstate = error.sqlstate
-            served.fault = String(reflecting: error)
+            served.fault = error.textForLog
             return served
         }
     }

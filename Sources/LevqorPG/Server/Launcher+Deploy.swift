@@ -5,11 +5,11 @@ public import Logging
 extension Launcher {
     /// Refuses a database that this build cannot work with, with the command that mends it.
     func verify(_ url: String) async throws {
+        // The files are compared where the server has them at hand.
+        let files = try Self.findSQL(configured: configuration.sqlDirectory).map { try DeployFiles.read($0) }
         var database = PostgresConfiguration(url, applicationName: "levqor-server-check")
         database.settings = ["role": "levqor_server"]
         let connection = try await PostgresConnection.connect(database, logger: logger)
-        // The files are compared where the server has them at hand.
-        let files = try? DeployFiles.read(try sqlDirectory())
         let verdict: Deployment.Verdict
         do {
             verdict = try await Deployment.verify(connection, files: files)
@@ -48,37 +48,48 @@ extension Launcher {
         environment variables: [String: String], directory: String, logger: Logger
     ) async throws -> (lines: [String], isFine: Bool) {
         let configured = variables["LEVQOR_DATABASE_URL"].flatMap { $0.isEmpty ? nil : $0 }
-        let cluster = configured == nil ? EmbeddedCluster(directory: directory, logger: logger) : nil
+        let isMade = configured == nil && EmbeddedCluster.isMade(in: directory)
+        let cluster = isMade ? EmbeddedCluster(directory: directory, logger: logger) : nil
         let endpoint = try await cluster?.start()
+        var found: [CheckFinding] = []
+        var sqlDirectory: String?
+        do {
+            sqlDirectory = try findSQL(configured: variables["LEVQOR_SQL_DIRECTORY"].flatMap { $0.isEmpty ? nil : $0 })
+        } catch {
+            found.append(.error("\(error).", ""))
+        }
+        if configured == nil, !isMade {
+            found.append(.info("No embedded PostgreSQL was made in \(directory) yet: the first start makes it."))
+        }
         let checker = Checker(
-            variables: variables, databaseURL: configured ?? endpoint?.connectionString ?? "",
-            isEmbedded: cluster != nil,
-            sqlDirectory: try? findSQL(configured: variables["LEVQOR_SQL_DIRECTORY"].flatMap { $0.isEmpty ? nil : $0 }),
-            logger: logger
+            variables: variables, databaseURL: configured ?? endpoint?.connectionString, isEmbedded: configured == nil,
+            sqlDirectory: sqlDirectory, logger: logger
         )
-        let findings = await checker.run()
+        let findings = await checker.run() + found
         // One that runs already goes on running.
         if endpoint?.weStartedIt == true { await cluster?.stop() }
         return (findings.lines, findings.isFine)
     }
 
     private func sqlDirectory() throws -> String {
-        try Self.findSQL(configured: configuration.sqlDirectory)
+        guard let found = try Self.findSQL(configured: configuration.sqlDirectory) else {
+            throw Refusal("no sql/install.sql is here: set LEVQOR_SQL_DIRECTORY to the folder sql of LevqorPG")
+        }
+        return found
     }
 
-    /// The folder that holds install.sql: the one configured, ./sql, or the one beside an installed binary.
-    private static func findSQL(configured: String?) throws -> String {
+    /// The folder that holds install.sql: ./sql, or the one beside an installed binary, or nil; where one is configured,
+    /// that one and no other.
+    private static func findSQL(configured: String?) throws -> String? {
         let binary = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
             .deletingLastPathComponent()
         let candidates =
             configured.map { [$0] } ?? [
                 "sql", binary.appendingPathComponent("../share/levqor/sql").path,
             ]
-        guard let found = candidates.first(where: { FileManager.default.fileExists(atPath: $0 + "/install.sql") })
-        else {
-            throw Refusal(
-                "no install.sql in \(candidates.joined(separator: " or ")): set LEVQOR_SQL_DIRECTORY to the folder sql of LevqorPG"
-            )
+        let found = candidates.first { FileManager.default.fileExists(atPath: $0 + "/install.sql") }
+        if found == nil, let configured {
+            throw Refusal("LEVQOR_SQL_DIRECTORY: no install.sql is in \(configured), or it cannot be read")
         }
         return found
     }

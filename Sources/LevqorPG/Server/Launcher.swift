@@ -59,24 +59,49 @@ public struct Launcher: Sendable {
     public func createKey(name: String, scopes: [String], account: String) async throws -> String {
         try await withDatabase(configuration.deployURL ?? configuration.databaseURL) { url in
             let connection = try await PostgresConnection.connect(PostgresConfiguration(url), logger: logger)
-            try await connection.query("set role levqor_owner")
-            try await connection.query("set levqor.machinery = 'on'")
-            let result = try await connection.query(
-                """
-                select key from keys.create_key(
-                    case $1 when 'operator' then identity.operator_account() else core.read_id('acct', $1) end, $2, $3::text[])
-                """,
-                [.text(account), .text(name), .textArray(scopes)]
-            )
-            await connection.close()
-            guard let key = result.first?.string(0) else { throw Refusal("no key was made") }
-            return key
+            do {
+                try await connection.query("set role levqor_owner")
+                try await connection.query("set levqor.machinery = 'on'")
+                let result = try await connection.query(
+                    """
+                    select key from keys.create_key(
+                        case $1 when 'operator' then identity.operator_account() else core.read_id('acct', $1) end, $2,
+                        $3::text[])
+                    """,
+                    [.text(account), .text(name), .textArray(scopes)]
+                )
+                await connection.close()
+                guard let key = result.first?.string(0) else { throw Refusal("no key was made") }
+                return key
+            } catch let error as PostgresError where error.constraint == "api_key_scopes_are_known_check" {
+                let rule = try? await connection.query(
+                    "select pg_catalog.pg_get_constraintdef(oid) from pg_catalog.pg_constraint where conname = $1",
+                    [.text(error.constraint ?? "")]
+                ).first?.string(0)
+                await connection.close()
+                throw Refusal("not every scope of \(scopes.joined(separator: ",")) is known: \(rule ?? "")")
+            } catch {
+                // An embedded cluster is not stopped while somebody is connected.
+                await connection.close()
+                throw error
+            }
         }
     }
 
-    /// Derives a signing secret by its name.
+    /// Derives a signing secret by its name, from a master key that exists.
     public func secret(name: String) throws -> String {
-        try DerivedSecret.make(from: loadMasterKey(), name: name).text
+        let parts = name.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 3, parts[0] == "webhook" else {
+            throw Refusal("\(name): the name of a secret is webhook/ACCOUNT-UUID/GENERATION")
+        }
+        // Another spelling of the same would be another secret.
+        guard UUID(uuidString: parts[1])?.uuidString.lowercased() == parts[1] else {
+            throw Refusal("\(parts[1]): must be the account's UUID in lower case with its hyphens, not its acct_ id")
+        }
+        guard let generation = Int(parts[2]), generation >= 1, String(generation) == parts[2] else {
+            throw Refusal("\(parts[2]): the generation must be a number from 1")
+        }
+        return try DerivedSecret.make(from: loadMasterKey(mayCreate: false), name: name).text
     }
 
     /// Starts the embedded cluster and leaves it running; gives its URL.
@@ -86,18 +111,23 @@ public struct Launcher: Sendable {
 
     /// Stops the embedded cluster, unless somebody uses it.
     public func stopCluster() async throws {
+        try requireCluster()
         let cluster = EmbeddedCluster(directory: configuration.directory, logger: logger)
         _ = try await cluster.start()
         await cluster.stop()
     }
 
     /// Says how the embedded cluster is, without starting it.
-    public func clusterStatus() -> String {
-        let url = configuration.directory + "/url"
-        guard let text = try? String(contentsOfFile: url, encoding: .utf8) else {
-            return "no cluster has been made in \(configuration.directory)"
-        }
+    public func clusterStatus() throws -> String {
+        try requireCluster()
+        let text = (try? String(contentsOfFile: configuration.directory + "/url", encoding: .utf8)) ?? "not known"
         return "made; its URL while it runs: \(text.trimmingCharacters(in: .whitespacesAndNewlines))"
+    }
+
+    private func requireCluster() throws {
+        guard EmbeddedCluster.isMade(in: configuration.directory) else {
+            throw Refusal("no cluster has been made in \(configuration.directory)")
+        }
     }
 
     private func runServer(url: String, masterKey: MasterKey, extra: [any Service]) async throws {
@@ -107,7 +137,12 @@ public struct Launcher: Sendable {
         let file = configuration.directory + "/server.json"
         let logger = logger
         try? FileManager.default.createDirectory(atPath: configuration.directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: file) }
+        defer {
+            // Another server on this directory may have written its own since.
+            let text = try? String(contentsOfFile: file, encoding: .utf8)
+            let facts = text.flatMap { try? JSONParser.parse($0) }
+            if facts?["pid"].map(JSONText.string) == "\(getpid())" { try? FileManager.default.removeItem(atPath: file) }
+        }
         try await server.run { url, adminURL in
             logger.notice("serving", metadata: ["url": "\(url)", "admin_url": "\(adminURL)"])
             let facts = JSONValue.object([
@@ -141,14 +176,16 @@ public struct Launcher: Sendable {
         }
     }
 
-    private func loadMasterKey() throws -> MasterKey {
+    private func loadMasterKey(mayCreate: Bool = true) throws -> MasterKey {
         if let key = configuration.masterKey { return key }
         guard configuration.databaseURL == nil else {
             throw Refusal(
                 "LEVQOR_MASTER_KEY is needed with LEVQOR_DATABASE_URL: make one with `openssl rand -hex 32` and keep it"
             )
         }
+        let file = configuration.directory + "/master.key"
+        guard mayCreate else { return try MasterKey.load(from: file) }
         try FileManager.default.createDirectory(atPath: configuration.directory, withIntermediateDirectories: true)
-        return try MasterKey.loadOrCreate(at: configuration.directory + "/master.key")
+        return try MasterKey.loadOrCreate(at: file)
     }
 }

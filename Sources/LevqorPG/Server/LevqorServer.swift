@@ -13,20 +13,23 @@ public struct LevqorServer: Sendable {
     private let masterKey: MasterKey
     private let logger: Logger
     private let extraServices: [any Service]
+    private let bodyDeadline: Duration
 
     /// - Parameters:
     ///   - databaseURL: where the database is: the one configured, or the embedded one.
     ///   - masterKey: what signing secrets are derived from.
     ///   - extraServices: what must outlive everything else, such as the embedded cluster.
+    ///   - bodyDeadline: how long a client may take to send a body.
     init(
         configuration: ServerConfiguration, databaseURL: String, masterKey: MasterKey, logger: Logger,
-        extraServices: [any Service]
+        extraServices: [any Service], bodyDeadline: Duration = .seconds(30)
     ) {
         self.configuration = configuration
         self.databaseURL = databaseURL
         self.masterKey = masterKey
         self.logger = logger
         self.extraServices = extraServices
+        self.bodyDeadline = bodyDeadline
     }
 
     /// Serves until SIGTERM or SIGINT, then drains: ready turns false, parked requests are answered, what is under way ends.
@@ -119,13 +122,16 @@ public struct LevqorServer: Sendable {
         let presence = ClientPresence()
         let publicApplication = Application(
             responder: GatewayResponder(
-                gateway: gateway, reader: RequestReader(address: ClientAddress(trusting: configuration.trustedProxies)),
+                gateway: gateway,
+                reader: RequestReader(
+                    address: ClientAddress(trusting: configuration.trustedProxies), bodyDeadline: bodyDeadline),
                 crossOrigin: CrossOrigin(origins: configuration.corsOrigins), health: health, masterKey: masterKey,
                 logger: logger, presence: presence
             ),
             server: .http1(
                 configuration: .init(
-                    additionalChannelHandlers: [HangUpHandler(presence), BareResponseHandler()], idleTimeout: .seconds(75)
+                    additionalChannelHandlers: [HangUpHandler(presence), BareResponseHandler(), TimeoutHandler()],
+                    idleTimeout: .seconds(75)
                 )
             ),
             configuration: .init(address: .hostname(configuration.host, port: configuration.port), backlog: 4096),
@@ -139,13 +145,15 @@ public struct LevqorServer: Sendable {
             logger: quiet(logger)
         )
 
-        // Shut down from the last to the first: ready turns false, parked requests are answered, the addresses close, the
-        // reactor drains, and the connections go last.
+        // Shut down from the last to the first: ready turns false, parked requests are answered, the addresses close after
+        // the drain's seconds, the reactor drains, and the connections go last.
         var group = ServiceGroupConfiguration(
             services: extraServices.map { .init(service: $0) } + [
                 .init(service: pool), .init(service: notifier), .init(service: lanes), .init(service: listener),
                 .init(service: clock), .init(service: outbox), .init(service: adminApplication),
-                .init(service: publicApplication), .init(service: HubService(hub: hub)), .init(service: health),
+                .init(service: publicApplication),
+                .init(service: HubService(hub: hub, drain: .seconds(configuration.drainSeconds))),
+                .init(service: health),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
         )

@@ -57,6 +57,11 @@ struct Problem: Error, Sendable {
         )
     }
 
+    static let requestTimeout = Problem(
+        status: 408, slug: "request-timeout", title: "The request came too slowly", detail: "The body did not come in time.",
+        headers: [("Connection", "close")]
+    )
+
     static let unsupportedMediaType = Problem(
         status: 415, slug: "unsupported-media-type", title: "This content type is not read here",
         detail: "Bodies are JSON in UTF-8, not compressed.",

@@ -6,6 +6,8 @@ import NIOCore
 /// Turns an HTTP request into a call, or says what is wrong with it before the database is asked.
 struct RequestReader: Sendable {
     let address: ClientAddress
+    /// How long a client may take to send a body, from its head on.
+    var bodyDeadline = Duration.seconds(30)
 
     /// More parameters than any route has; each is compared with all others.
     private static let mostParameters = 100
@@ -76,7 +78,7 @@ struct RequestReader: Sendable {
         }
         var buffer: ByteBuffer
         do {
-            buffer = try await request.body.collect(upTo: route.bodyCap)
+            buffer = try await collect(request, upTo: route.bodyCap)
         } catch is NIOTooManyBytesError {
             throw Problem.contentTooLarge(route.bodyCap)
         }
@@ -106,6 +108,24 @@ struct RequestReader: Sendable {
         let violations = schema.validate(value)
         guard violations.isEmpty else { throw Problem.invalid(violations) }
         return buffer.readBytes(length: buffer.readableBytes)
+    }
+
+    /// The bytes of a body, when they come in time.
+    private func collect(_ request: Request, upTo cap: Int) async throws -> ByteBuffer {
+        // Without either header there is nothing to wait for.
+        guard request.headers[.contentLength] != nil || request.headers[.transferEncoding] != nil else {
+            return try await request.body.collect(upTo: cap)
+        }
+        return try await withThrowingTaskGroup(of: ByteBuffer?.self) { group in
+            group.addTask { try await request.body.collect(upTo: cap) }
+            group.addTask { [bodyDeadline] in
+                try await Task.sleep(for: bodyDeadline)
+                return nil
+            }
+            defer { group.cancelAll() }
+            guard let first = try await group.next(), let buffer = first else { throw Problem.requestTimeout }
+            return buffer
+        }
     }
 
     /// application/json, or a type that ends in +json, in UTF-8.

@@ -25,6 +25,8 @@ public struct ServerConfiguration: Sendable {
     public var directory: String
     public var sqlDirectory: String?
     public var connections: Int
+    /// Seconds between ready turning false and the public address closing.
+    public var drainSeconds: Int
     public var logLevel: String
     var masterKey: MasterKey?
     var trustedProxies: [CIDR]
@@ -62,6 +64,7 @@ public struct ServerConfiguration: Sendable {
         directory = text("LEVQOR_DIRECTORY") ?? ".levqor"
         sqlDirectory = text("LEVQOR_SQL_DIRECTORY")
         connections = try number("LEVQOR_CONNECTIONS", 4, 1...64)
+        drainSeconds = try number("LEVQOR_DRAIN_SECONDS", 0, 0...15)
         logLevel = text("LEVQOR_LOG_LEVEL") ?? "info"
         do {
             masterKey = try text("LEVQOR_MASTER_KEY").map { try MasterKey($0) }

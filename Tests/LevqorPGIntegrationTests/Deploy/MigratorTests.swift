@@ -108,7 +108,8 @@ struct MigratorTests {
         let server = try #require(DeployDatabase.serverURL)
         // The roles may be there, made by somebody else; from PostgreSQL 16 on their maker then has to share them.
         try await DeployDatabase.with { try await $0.migrator().run() }
-        try await DeployDatabase.run("create role \(login) login createrole password '\(DeployDatabase.password)'", at: server)
+        let attributes = "login createrole password '\(DeployDatabase.password)'"
+        try await DeployDatabase.run("create role \(login) \(attributes)", at: server)
         try await DeployDatabase.run(
             """
             do $$ begin

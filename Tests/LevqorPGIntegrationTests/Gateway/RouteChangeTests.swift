@@ -69,6 +69,16 @@ struct RouteChangeTests {
             )
             #expect(try await server.client.get("/t/hello").status == 200)
             #expect(try await server.client.get("/t/bad").status == 404)
+            // The bad row takes no other change down with it, not even one that has to be loaded.
+            try await database.run("update http.route set is_sensitive = not is_sensitive where path = '/t/hello'")
+            #expect(try await server.client.get("/t/hello").status == 200)
+            try await database.run(
+                #"update http.route set request_schema = '{"type": "objct"}' where path = '/t/busy'"#)
+            try await database.script(
+                "select http.register_route('GET', '/t/new', 'api.t_hello', p_domain => 'test', p_access => 'public')")
+            try await eventually("the new route is there") { try await server.client.get("/t/new").status == 200 }
+            #expect(try await server.client.get("/t/hello").status == 200)
+            #expect(try await server.client.post("/t/busy").status == 404)
             let error = try await postgresError { try await TestServer.start(database.url) }
             #expect(error.detail?.contains("GET /t/bad") == true)
             #expect(error.detail?.contains("api.t_missing") == true)

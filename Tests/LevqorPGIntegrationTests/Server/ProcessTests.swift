@@ -41,6 +41,40 @@ struct ProcessTests {
         }
     }
 
+    @Test("While it drains by LEVQOR_DRAIN_SECONDS, the public address says that it is not ready, and parked ones go")
+    func drainSeconds() async throws {
+        try await TestDatabase.with { database in
+            let key = try await database.key()
+            try await ServerProcess.with(database, ["LEVQOR_DRAIN_SECONDS": "15"]) { server in
+                let parked = try server.client.begin(
+                    "POST", "/api/v1/worker/claim", key: key, #"{"worker": "w", "wait_seconds": 60}"#)
+                try await eventually("it is parked") {
+                    try await server.admin.get("/metrics").text.contains("\nlevqor_parked_requests 1\n")
+                }
+                server.signal(SIGTERM)
+                #expect(try await parked.response().status == 204)
+                let ready = try await server.client.get("/ready")
+                #expect(ready.status == 503)
+                #expect(ready.text.contains("stopping"))
+                #expect(try await server.client.get("/health").status == 200)
+            }
+        }
+    }
+
+    @Test("A server that ends leaves the server.json of another one")
+    func otherServersFile() async throws {
+        try await TestDatabase.with { database in
+            try await ServerProcess.with(database) { server in
+                let file = server.folder + "/server.json"
+                let other = #"{"pid":1,"url":"http://127.0.0.1:1"}"#
+                try Data(other.utf8).write(to: URL(fileURLWithPath: file))
+                server.signal(SIGTERM)
+                #expect(try await server.end() == 0)
+                #expect(try String(contentsOfFile: file, encoding: .utf8) == other)
+            }
+        }
+    }
+
     @Test("An idle server ends at once on SIGINT too")
     func idle() async throws {
         try await TestDatabase.with { database in

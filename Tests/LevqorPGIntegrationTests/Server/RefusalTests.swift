@@ -97,6 +97,8 @@ struct RefusalTests {
                     ("parameter NUL", 400, "bad-request", try await client.get("/t/hello?name=%00")),
                     ("health", 200, nil, try await client.get("/health")),
                     ("ready", 200, nil, try await client.get("/ready")),
+                    ("health written", 405, "method-not-allowed", try await client.send("DELETE", "/health")),
+                    ("ready written", 405, "method-not-allowed", try await client.post("/ready")),
                     ("page", 200, nil, try await client.get("/docs")),
                     (
                         "preflight", 204, nil,
@@ -121,6 +123,7 @@ struct RefusalTests {
                 }
                 func response(_ name: String) throws -> TestResponse { try #require(cases.first { $0.0 == name }?.3) }
                 #expect(try response("method").header("allow") == "OPTIONS, POST")
+                #expect(try response("ready written").header("allow") == "GET, HEAD, OPTIONS")
                 #expect(try response("options").header("allow") == "OPTIONS, POST")
                 #expect(try response("no key").header("www-authenticate") != nil)
                 #expect(try response("schema").json["errors"]?.array?.first?["pointer"]?.string == "/workflow")
@@ -143,6 +146,23 @@ struct RefusalTests {
                 )
                 #expect((400..<500).contains(response.status), "\(response.status) \(response.text.prefix(200))")
                 #expect(try await server.client.get("/t/hello").status == 200)
+            }
+        }
+    }
+
+    @Test(
+        "A client that does not send its body in time gets 408 and a closed connection, whatever it announced",
+        arguments: ["Content-Length: 20", "Transfer-Encoding: chunked"])
+    func slowBody(announced: String) async throws {
+        try await TestDatabase.with { database in
+            try await TestServer.with(database, bodyDeadline: .milliseconds(50)) { server in
+                let head = "POST /api/v1/intake HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\(announced)"
+                // Reads until the server closes: keep-alive was asked for.
+                let response = try await server.client.raw(Array((head + "\r\n\r\n").utf8))
+                #expect(response.status == 408)
+                #expect(response.code == "request-timeout")
+                #expect(response.header("connection") == "close")
+                #expect(response.json["request_id"]?.string == response.header("x-request-id"))
             }
         }
     }

@@ -21,7 +21,7 @@ final class ServerProcess: Sendable {
     var log: String { (try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? "" }
 
     /// The binary: LEVQOR_SERVER_BINARY, or the one built beside the tests.
-    private static func binary() throws -> String {
+    static func binary() throws -> String {
         if let path = ProcessInfo.processInfo.environment["LEVQOR_SERVER_BINARY"] { return path }
         let path = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
         let candidates = [

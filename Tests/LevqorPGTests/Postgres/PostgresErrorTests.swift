@@ -23,6 +23,15 @@ struct PostgresErrorTests {
         for part in ["23505", "duplicate key", "a@b.c", "constraint: u"] { #expect(text.contains(part)) }
     }
 
+    @Test("the text for the log quotes no row, the one for the person at the command line tells all")
+    func withoutDetail() {
+        let text = violation.textForLog
+        #expect(!text.contains("a@b.c"))
+        for part in ["23505", "duplicate key", "constraint: u"] { #expect(text.contains(part)) }
+        let explained = "\(Launcher.explain(violation))"
+        for part in ["23505", "duplicate key", "a@b.c"] { #expect(explained.contains(part)) }
+    }
+
     @Test("context lines that quote parameters are dropped, with what follows them")
     func dropsParameterContext() {
         let context = """

@@ -20,7 +20,8 @@ struct RequestReaderTests {
     }
 
     private static func read(
-        _ request: Request, route: Route? = nil, path: [(name: String, value: String)] = []
+        _ request: Request, route: Route? = nil, path: [(name: String, value: String)] = [],
+        by reader: RequestReader = reader
     ) async throws -> GatewayCall {
         try await reader.read(
             request, route: try route ?? Self.route(), pathParameters: path, requestID: "r", peer: "192.0.2.7")
@@ -28,10 +29,11 @@ struct RequestReaderTests {
 
     /// The status and the first violation of a request that has to be refused.
     private static func refusal(
-        _ request: Request, route: Route? = nil, path: [(name: String, value: String)] = []
+        _ request: Request, route: Route? = nil, path: [(name: String, value: String)] = [],
+        by reader: RequestReader = reader
     ) async throws -> String {
         do {
-            _ = try await read(request, route: route, path: path)
+            _ = try await read(request, route: route, path: path, by: reader)
         } catch let problem as Problem {
             return "\(problem.status)" + (problem.errors.first.map { " \($0.pointer) \($0.keyword)" } ?? "")
         }
@@ -190,6 +192,17 @@ struct RequestReaderTests {
         let refusal = try await Self.refusal(
             Requests.make(.post, "/t/1?limit=\(value)", [Self.json], body: Array(#"{"a":1}"#.utf8)))
         #expect(refusal == "422 /limit \(rule)")
+    }
+
+    @Test("A body that does not come in time is given up")
+    func slow() async throws {
+        let (body, source) = RequestBody.makeStream()
+        var request = Requests.make(.post, "/t/1", [Self.json, ("Content-Length", "7")])
+        request.body = body
+        try await source.yield(ByteBuffer(string: "{"))
+        let hasty = RequestReader(address: ClientAddress(trusting: []), bodyDeadline: .milliseconds(10))
+        #expect(try await Self.refusal(request, by: hasty) == "408")
+        source.finish()
     }
 
     @Test("A user agent is cut, and two keys are no key")

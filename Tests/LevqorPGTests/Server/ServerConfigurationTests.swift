@@ -48,6 +48,7 @@ struct ServerConfigurationTests {
         arguments: [
             ("LEVQOR_PORT", "65536"), ("LEVQOR_PORT", "-1"), ("LEVQOR_PORT", "http"), ("LEVQOR_ADMIN_PORT", "1.5"),
             ("LEVQOR_CONNECTIONS", "0"), ("LEVQOR_CONNECTIONS", "65"), ("LEVQOR_ENVIRONMENT", "prod"),
+            ("LEVQOR_DRAIN_SECONDS", "16"),
             ("LEVQOR_MASTER_KEY", "short"), ("LEVQOR_MASTER_KEY", String(repeating: "ab", count: 31)),
             ("LEVQOR_TRUSTED_PROXIES", "10.0.0.0/33"), ("LEVQOR_TRUSTED_PROXIES", "localhost"),
             ("LEVQOR_ALLOWED_NETWORKS", "10.1.0.0/8"),

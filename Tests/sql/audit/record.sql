@@ -1,5 +1,5 @@
 begin;
-select plan(9);
+select plan(15);
 
 select test.make_account('A') as a \gset
 select core.set_test_clock('2031-01-01 12:00:00+00');
@@ -22,22 +22,42 @@ select audit.record('things.do', 'thing_2', :'b');
 set local role levqor_owner;
 select test.act_for(:'a');
 select is((select array_agg(e.target) from audit.entry as e where e.action = 'things.do'), '{thing_1}', 'an account sees its entries');
+set local levqor.retention = 'on';
 with gone as (delete from audit.entry where target = 'thing_2' returning id)
 select is(count(*), 0::bigint, 'and touches no other') from gone;
+set local levqor.retention = '';
 reset role;
 
 -- Coverage.
 select is(audit.measure_coverage(), null, 'no sensitive call, no figure');
 select r.id as route from http.route as r order by r.id limit 1 \gset
 select audit.note_sensitive_calls(jsonb_build_array(
-    jsonb_build_object('request', 'req_1', 'route', :route), jsonb_build_object('request', 'req_2', 'route', :route),
-    jsonb_build_object('request', 'req_3', 'route', :route)
+    jsonb_build_object('request', 'req_1', 'route', :route, 'actor', 'key_01a1fe28d47777f6a72a000000000003'),
+    jsonb_build_object('request', 'req_2', 'route', :route, 'actor', 'key_01a1fe28d47777f6a72a000000000003'),
+    jsonb_build_object('request', 'req_1', 'route', :route, 'actor', 'key_01a1fe28d47777f6a72a000000000004')
 ));
-select is(audit.measure_coverage(), 33.33, 'one of three left an entry');
+select is(audit.measure_coverage(), 33.33, 'one of three left an entry: another caller with the same request id did not');
+select core.set_test_clock('2031-01-01 12:00:01+00');
+select audit.note_sensitive_calls(jsonb_build_array(
+    jsonb_build_object('request', 'req_1', 'route', :route, 'actor', 'key_01a1fe28d47777f6a72a000000000003')
+));
+select is(audit.measure_coverage(), 25.00, 'nor does the same caller with the same request id at another time');
 select core.set_test_clock('2031-01-08 12:00:00+00');
-select is(audit.measure_coverage(), 33.33, 'seven days are looked at');
-select core.set_test_clock('2031-01-08 12:00:01+00');
+select is(audit.measure_coverage(), 25.00, 'seven days are looked at');
+select core.set_test_clock('2031-01-08 12:00:02+00');
 select is(audit.measure_coverage(), null, 'and no more');
+
+-- History.
+select throws_ok(
+    x.command, '42501', 'audit.entry is history: its rows stay as they are', 'refused: ' || x.command
+)
+from (values ('update audit.entry set target = null'), ('delete from audit.entry'), ('truncate audit.entry')) as x (command);
+set local levqor.retention = 'on';
+select throws_ok(
+    'update audit.entry set target = null', '42501', 'audit.entry is history: its rows stay as they are',
+    'data retention changes nothing either'
+);
+select lives_ok($$delete from audit.entry where target = 'thing_1'$$, 'but may delete');
 select volatility_is('audit', 'measure_coverage', 'stable', 'measuring writes nothing');
 
 select * from finish();

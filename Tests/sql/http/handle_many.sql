@@ -1,6 +1,6 @@
 -- What keeps strangers apart in one statement, rule by rule.
 begin;
-select plan(82);
+select plan(114);
 
 -- Doors that do what no door of the product may.
 set local role levqor_owner;
@@ -249,6 +249,62 @@ cross join lateral test.call('POST', '/try/hint', null, x.body) as c;
 select is(c.status, 400, 'a NUL is no text')
 from test.call_many('[{"method": "POST", "path": "/try/hint", "parameters": "{\"topic\": \"\\u0000\"}"}]') as c;
 
+set local role levqor_owner;
+create function api.try_types(p_small smallint default 0, p_whole integer default 0, p_big bigint default 0, p_number numeric default 0,
+    p_flag boolean default false, p_text text default '')
+returns http.response language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    select http.json(200, jsonb_build_object('small', p_small, 'whole', p_whole, 'big', p_big, 'number', p_number, 'flag', p_flag,
+        'text', p_text))
+$$;
+select http.register_route('POST', '/try/types', 'api.try_types', p_domain => 'http', p_access => 'public', p_limit_class => 'tried');
+reset role;
+create function pg_temp.types(p_body text, p_parameters text default null) returns test.answer language sql as $$
+    select c.* from test.call_many(jsonb_build_array(
+        jsonb_build_object('method', 'POST', 'path', '/try/types', 'body', p_body::jsonb, 'parameters', p_parameters)
+    )) as c
+$$;
+select is(c.body ->> x.name, x.value, 'taken: ' || x.told)
+from (values
+    ('{"whole": 1.0}', null, 'whole', '1', 'a whole number with a point'),
+    ('{"whole": 1e2}', null, 'whole', '100', 'one with an exponent'),
+    ('{"whole": -2147483648}', null, 'whole', '-2147483648', 'the smallest'),
+    ('{"big": 9223372036854775807}', null, 'big', '9223372036854775807', 'the largest'),
+    ('{"number": 1.5}', null, 'number', '1.5', 'a fraction where one may be'),
+    ('{"flag": true}', null, 'flag', 'true', 'a boolean'),
+    ('{"whole": null}', null, 'whole', null, 'null'),
+    (null, '{"whole": "12"}', 'whole', '12', 'a number of the query as text'),
+    (null, '{"whole": "1e2"}', 'whole', '100', 'with an exponent too'),
+    (null, '{"number": "-1.50"}', 'number', '-1.50', 'a fraction of the query'),
+    (null, '{"flag": "true"}', 'flag', 'true', 'a boolean of the query'),
+    (null, '{"text": "12"}', 'text', '12', 'a text that looks like a number')
+) as x (body, parameters, name, value, told)
+cross join lateral pg_temp.types(x.body, x.parameters) as c;
+select is(
+    row(c.status, c.body ->> 'detail', c.body #>> '{errors,0,pointer}')::text, row(422, x.detail, x.pointer)::text, 'refused: ' || x.detail
+)
+from (values
+    ('{"whole": 1.5}', null, '"whole" must be a whole number.', '/whole'),
+    ('{"whole": 2147483648}', null, '"whole" must be between -2147483648 and 2147483647.', '/whole'),
+    ('{"small": -32769}', null, '"small" must be between -32768 and 32767.', '/small'),
+    ('{"big": 1e300}', null, '"big" must be between -9223372036854775808 and 9223372036854775807.', '/big'),
+    ('{"whole": "1"}', null, '"whole" must be of type number.', '/whole'),
+    ('{"flag": "true"}', null, '"flag" must be of type boolean.', '/flag'),
+    ('{"text": 1}', null, '"text" must be of type string.', '/text'),
+    (null, '{"whole": "1.5"}', '"whole" must be a whole number.', '/whole'),
+    (null, '{"whole": "many"}', '"whole" must be of type number.', '/whole'),
+    (null, '{"whole": ""}', '"whole" must be of type number.', '/whole'),
+    (null, '{"number": "NaN"}', '"number" must be of type number.', '/number'),
+    (null, '{"number": "1e9999"}', '"number" must be of type number.', '/number'),
+    (null, '{"flag": "maybe"}', '"flag" must be of type boolean.', '/flag'),
+    ('{"p_limit": 1}', null, '"p_limit" is not known here.', '/p_limit'),
+    ('{"whole": 1}', '{"whole": 1}', '"whole" is already given outside of the body.', '/whole')
+) as x (body, parameters, detail, pointer)
+cross join lateral pg_temp.types(x.body, x.parameters) as c;
+drop function api.try_types(smallint, integer, bigint, numeric, boolean, text);
+select is(row(c.status, c.more ->> 'sqlstate')::text, x.answer, 'a route whose function has gone is our mistake: ' || x.body)
+from (values ('{"whole": 1}', '(500,LQ500)'), ('{}', '(500,42883)')) as x (body, answer)
+cross join lateral pg_temp.types(x.body) as c;
+
 -- Who may.
 select is(c.status, 401, 'no key: 401') from test.call('POST', '/try/mine') as c;
 select is(c.headers ->> 'WWW-Authenticate', 'ApiKey realm="levqor"', 'and says what is wanted')
@@ -286,6 +342,17 @@ update identity.account set status = 'suspended' where id = :'b';
 select is(c.status, 403, 'a suspended account changes nothing') from test.call('POST', '/try/mine', :'key_b') as c;
 select is(c.body ->> 'code', 'account-suspended', 'and is told why') from test.call('POST', '/try/mine', :'key_b') as c;
 select is(c.status, 200, 'and reads') from test.call('GET', '/try/context', :'key_b') as c;
+
+
+-- In the name of closed ones nothing is done.
+update identity.account set status = 'closed' where id = :'b';
+select is(row(c.status, c.body ->> 'code')::text, x.answer, 'a closed account: ' || x.told)
+from (values
+    ('POST', '/try/mine', :'key_p', '{"account": true}'::jsonb, '(403,account-closed)', 'the platform changes nothing in its name'),
+    ('POST', '/try/mine', :'key_b', '{}', '(401,unauthenticated)', 'its own key is none')
+) as x (method, path, key, context, answer, told)
+cross join lateral test.call(x.method, x.path, x.key, null, null,
+    case when x.context ? 'account' then jsonb_build_object('account', core.show_id('acct', :'b')) else '{}' end) as c;
 
 -- Routes that changed, or are not for here.
 select is(c.outcome, 'stale', 'a route unknown here is stale')
@@ -348,6 +415,10 @@ select is(c.status, 204, 'a sensitive call') from test.call('POST', '/try/audite
 select is(audit.measure_coverage(), 100.00, 'that is recorded is covered');
 select is(c.status, 204, 'another') from test.call('POST', '/try/audited', :'key_a', '{"is_recorded": false}') as c;
 select is(audit.measure_coverage(), 50.00, 'that is not recorded is not');
+select is(
+    array_agg(s.actor), array[core.show_id('key', t.id), core.show_id('key', t.id)], 'and it is known who called'
+)
+from audit.sensitive_call as s cross join keys.read_text(:'key_a') as t group by t.id;
 
 -- Rights.
 select function_privs_are('http', 'handle_many', array[

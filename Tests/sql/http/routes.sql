@@ -1,5 +1,5 @@
 begin;
-select plan(21);
+select plan(25);
 
 select is_empty('select from http.find_bad_routes()', 'the product''s routes fit their functions');
 set local role levqor_server;
@@ -32,7 +32,13 @@ from (values
     ('POST /bad/open', 'limit_class')
 ) as x (route, reason);
 select throws_ok('select from http.load_routes()', 'LQ500', 'routes and functions do not fit', 'no server starts with one');
+select isnt_empty('select from http.load_routes(true)', 'a server that runs loads the others');
+select is_empty($$select from http.load_routes(true) as r where r.path like '/bad/%'$$, 'and only them');
+select throws_ok('select from http.load_routes(null)', 'LQ500', 'routes and functions do not fit', 'null is no leave to skip');
 update http.route set is_enabled = false where path like '/bad/%';
+select bag_eq(
+    'select r.* from http.load_routes() as r', 'select r.* from http.load_routes(true) as r', 'where all is well the two are the same'
+);
 select is_empty('select from http.find_bad_routes()', 'a route that is switched off is none');
 select lives_ok('select from http.load_routes()', 'and servers start again');
 

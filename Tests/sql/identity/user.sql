@@ -1,5 +1,5 @@
 begin;
-select plan(48);
+select plan(57);
 
 select core.set_test_clock('2031-01-01 12:00:00+00');
 select o.key from keys.create_operator_key('platform') as o \gset
@@ -34,6 +34,27 @@ select is(identity.find_user(' ADA@EXAMPLE.com'), :'ada'::uuid, 'a user is found
 select is(identity.find_user('nobody@example.com'), null, 'and nobody is not');
 select throws_ok(format('select identity.upsert_user(%L)', x.email), 'LQ422', 'that is no e-mail address', 'no e-mail: ' || x.email)
 from (values (''), ('ada'), ('@example.com'), ('ada@'), ('a b@example.com'), ('a@b@c')) as x (email);
+select is(identity.normalise_email(x.email), x.stored, 'only A to Z are folded: ' || x.email)
+from (values ('İ@X.y', 'İ@x.y'), ('Ü@x.y', 'Ü@x.y'), (U&'\212A@x.y', U&'\212A@x.y')) as x (email, stored);
+select isnt(
+    (select u.user_id from identity.upsert_user(U&'\212Aim@x.y') as u), (select u.user_id from identity.upsert_user('kim@x.y') as u),
+    'two addresses are two users'
+);
+select throws_ok(
+    $$insert into identity.user (email) values ('Eve@x.y')$$, '23514', null, 'a row that is not folded is refused'
+);
+select lives_ok($$insert into identity.user (email) values ('İÜ@x.y')$$, 'one that no ASCII letter unfolds is not');
+select is(
+    (select c.collname from pg_attribute as a inner join pg_collation as c on c.oid = a.attcollation
+        where a.attrelid = 'identity.user'::regclass and a.attname = 'email'), 'C', 'the key compares byte by byte'
+);
+select throws_matching(
+    format($$select identity.update_user(%L, p_meta => jsonb_build_object('big', repeat('x', 65536)))$$, :'ada'), 'user_meta_is_small_check',
+    'meta has 64 KiB as text at most'
+);
+select lives_ok(
+    format($$select identity.update_user(%L, p_meta => jsonb_build_object('big', repeat('x', 65525)))$$, :'ada'), 'and 64 KiB are taken'
+);
 select throws_ok('select identity.upsert_user(null)', 'LQ422', 'that is no e-mail address', 'no e-mail: null');
 select throws_ok(
     format('select identity.update_user(%L)', core.new_id()), 'LQ404', 'no such user', 'an unknown user is not changed'

@@ -2,6 +2,7 @@
 begin;
 select plan(17);
 
+set local levqor.retention = 'on';
 delete from jobs.job;
 create temp table t on commit drop as select test.make_account('A') as a, test.make_account('B') as b;
 create temp table k on commit drop as

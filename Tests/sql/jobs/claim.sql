@@ -1,7 +1,8 @@
 -- Jobs are claimed: in order, in fair turns, by one worker each, again when a lease ends.
 begin;
-select plan(41);
+select plan(47);
 
+set local levqor.retention = 'on';
 delete from jobs.job;
 -- Made in one millisecond, they are in no order but this.
 create temp table t on commit drop as
@@ -157,6 +158,19 @@ select is(jobs.next_delay(3, 0.5), interval '20 seconds', 'waits double');
 select is(jobs.next_delay(50, 0.5), interval '1 hour', 'up to an hour');
 select is(jobs.next_delay(1, 0) || ' ' || jobs.next_delay(1, 1), '00:00:04 00:00:06', 'with a fifth of jitter');
 select function_privs_are('jobs', 'claim_jobs', array['text', 'text[]', 'integer', 'integer', 'uuid'], 'levqor_server', array[]::text[], 'and claims through the door only');
+
+-- Suspended and closed accounts.
+delete from jobs.job;
+select pg_temp.submit(a, 'of-a'), pg_temp.submit(b, 'of-b'), pg_temp.submit(c, 'of-c') from t;
+update identity.account set status = 'suspended' where id = (select a from t);
+update identity.account set status = 'closed' where id = (select c from t);
+select is(pg_temp.claimed(p_max => 10), 'of-b', 'only the jobs of active accounts go to workers');
+select is(pg_temp.claimed('{of-a,of-c}', 10), null, 'whatever workflow they ask for');
+select is(pg_temp.claimed(p_account => a), null, 'or account') from t;
+select is((select count(*) from jobs.job where status = 'queued'), 2::bigint, 'the others wait');
+update identity.account set status = 'active';
+select set_eq($$select unnest(string_to_array(pg_temp.claimed(p_max => 10), ' '))$$, '{of-a,of-c}'::text[], 'until their account is active again');
+select ok(jobs.is_served(a) and not jobs.is_served(core.new_id()), 'an unknown account is not served') from t;
 
 select * from finish();
 rollback;

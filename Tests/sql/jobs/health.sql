@@ -2,6 +2,7 @@
 begin;
 select plan(11);
 
+set local levqor.retention = 'on';
 delete from jobs.job;
 create temp table t on commit drop as select test.make_account('A') as a, test.make_account('B') as b;
 select core.set_test_clock('2030-01-01 12:00:00+00');

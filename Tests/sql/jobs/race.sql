@@ -83,6 +83,7 @@ select ok(cardinality(two) >= 3 and not one && two, 'another one the rest, none 
 select dblink_exec('one', 'rollback'), dblink_exec('two', 'rollback');
 select is(pg_temp.run('one', $$select count(*)::text from outbox.message where account_id = ACCOUNT and state = 'sending'$$), '0', 'an undone claim leaves nothing');
 
+select dblink_exec('one', $$set levqor.retention = 'on'$$);
 select pg_temp.run('one', $$with j as (delete from jobs.job where account_id = ACCOUNT returning 1) select count(*)::text from j$$);
 select pg_temp.run('one', $$with m as (delete from outbox.message where account_id = ACCOUNT returning 1) select count(*)::text from m$$);
 select pg_temp.run('one', $$with a as (delete from identity.account where id = ACCOUNT returning 1) select count(*)::text from a$$);

@@ -1,7 +1,8 @@
 -- Jobs are read: one, its history, pages.
 begin;
-select plan(34);
+select plan(38);
 
+set local levqor.retention = 'on';
 delete from jobs.job;
 create temp table t on commit drop as select test.make_account('A') as a, test.make_account('B') as b;
 create temp table k on commit drop as
@@ -101,6 +102,36 @@ select is(
     where s.name in ('Job', 'JobWithHistory')), 'all that the schema says'
 );
 select is(s.body #> '{attempts,0,outcome}', 'null', 'the running attempt is shown without an outcome') from pg_temp.get('jobs', 2) as s;
+
+-- Lists are limited by key, single jobs are not.
+select is(
+    (select array_agg(r.path || ' ' || coalesce(r.limit_class, 'none') order by r.path)
+    from http.route as r where r.function in ('api.list_jobs', 'api.get_job', 'api.get_job_status')),
+    '{/api/v1/jobs read,"/api/v1/jobs/{job_id} none","/api/v1/status/{job_id} none"}', 'only lists have a limit'
+);
+delete from limits.bucket;
+update limits.policy set quota = 1, burst = 1 where name = 'read-key';
+select is(array_agg(p.status order by n), '{200,429}', 'which holds by key')
+from generate_series(1, 2) as n cross join lateral pg_temp.page(case when n > 0 then '' end) as p;
+select is(p.status, 200, 'and for no other') from k, pg_temp.page('', k.b) as p;
+
+-- A list by workflow is read from its index.
+set local enable_seqscan = off;
+set local enable_sort = off;
+create function pg_temp.plan() returns text language plpgsql as $$
+declare
+    v_line text;
+    v_plan text := '';
+begin
+    for v_line in execute format(
+        'explain select * from jobs.job where account_id = %L and workflow = ''odd'' order by id desc limit 5', (select a from t)
+    ) loop
+        v_plan := v_plan || v_line;
+    end loop;
+    return v_plan;
+end;
+$$;
+select matches(pg_temp.plan(), 'job_account_id_workflow_idx', 'a list by workflow has its index');
 
 select test.become('levqor_dba');
 select results_eq(

@@ -1,6 +1,6 @@
 -- Jobs are handed in.
 begin;
-select plan(24);
+select plan(27);
 
 create temp table k on commit drop as
 select test.make_key() as key, test.make_key(p_scopes => '{jobs:read}') as weak;
@@ -64,6 +64,22 @@ select throws_ok(
 );
 select is((select s.due_at from k, jobs.submit_job(test.key_account(key), 'past', '{}', p_run_at => '2020-01-01') as s), core.now(),
     'a time in the past is now');
+
+select throws_matching(
+    $$insert into jobs.job (account_id, id, workflow, max_attempts, due_at, created_at, payload, error)
+        select test.key_account(key), core.new_id(), 'w', 1, now(), now(), '{}', jsonb_build_object('a', repeat('x', 16384)) from k$$,
+    'job_error_is_small_check', 'an error has 16 KiB as text at most'
+);
+select throws_matching(
+    $$insert into jobs.job (account_id, id, workflow, max_attempts, due_at, created_at, payload, progress)
+        select test.key_account(key), core.new_id(), 'w', 1, now(), now(), '{}', jsonb_build_object('a', repeat('x', 4096)) from k$$,
+    'job_progress_is_small_check', 'and progress 4 KiB'
+);
+-- As text 200 KiB, stored many times that: the bound on what is stored lets it in.
+select lives_ok(
+    $$select jobs.submit_job(test.key_account(key), 'w', jsonb_build_object('a', (select jsonb_agg(1) from generate_series(1, 68000)))) from k$$,
+    'a payload of many small values is taken'
+);
 
 select * from finish();
 rollback;

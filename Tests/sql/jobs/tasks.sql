@@ -11,6 +11,7 @@ select set_eq(
 );
 
 -- A job whose worker is gone, one on its last attempt, and one that is delayed.
+set local levqor.retention = 'on';
 delete from jobs.job;
 update schedule.task set is_enabled = false where function not like 'jobs.%';
 delete from schedule.run;

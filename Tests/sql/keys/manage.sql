@@ -1,5 +1,5 @@
 begin;
-select plan(45);
+select plan(66);
 
 select test.make_account('A') as a, test.make_account('B') as b \gset
 select core.set_test_clock('2031-01-01 12:00:00+00');
@@ -71,6 +71,35 @@ select throws_ok(
     format('select keys.rotate_key(%L, %L)', :'b', :'next_id'), 'LQ404', 'no such key', 'another account''s key is not there'
 );
 
+select lives_ok(
+    format('select keys.rotate_key(%L, c.id, %L) from keys.create_key(%L, %L, p_not_before => core.now()) as c', :'a', '0', :'a', 'n'),
+    'a key that began this moment can be ended at once'
+);
+select c.id as dated from keys.create_key(
+    :'a', 'dated', p_not_before => '2031-01-01 12:00:00+00', p_expires_at => '2031-01-01 18:00:00+00'
+) as c \gset
+select r.id as redated, r.old_expires_at as dated_ends from keys.rotate_key(:'a', :'dated', '24 hours') as r \gset
+select is(
+    (select row(k.not_before, k.expires_at)::text from keys.api_key as k where k.id = :'redated'),
+    row('2031-01-01 12:00:00+00'::timestamptz, '2031-01-01 18:00:00+00'::timestamptz)::text,
+    'a successor begins and ends as the old one did'
+);
+select is(:'dated_ends'::timestamptz, '2031-01-01 18:00:00+00'::timestamptz, 'which no overlap makes live longer');
+select is(
+    (select k.not_before from keys.api_key as k where k.id = :'dated'), '2031-01-01 12:00:00+00'::timestamptz, 'or begin earlier'
+);
+select c.id as early from keys.create_key(:'a', 'early', p_not_before => '2031-01-02 00:00:00+00') as c \gset
+select throws_ok(
+    format('select keys.rotate_key(%L, %L)', :'a', :'early'), 'LQ409', 'the key is not valid yet', 'a key to come is not rotated'
+);
+select is(
+    (select k.not_before from keys.api_key as k where k.id = :'early'), '2031-01-02 00:00:00+00'::timestamptz, 'and comes when it did'
+);
+select throws_ok(
+    format('select keys.create_key(%L, %L, p_expires_at => core.now())', :'a', 'late'), 'LQ422',
+    'the key would have expired already', 'no key is made that has ended'
+);
+
 -- Revoking.
 select is(keys.revoke_key(:'a', :'next_id'), '2031-01-01 13:00:00+00'::timestamptz, 'a key is revoked');
 select core.set_test_clock('2031-01-01 13:30:00+00');
@@ -97,7 +126,7 @@ select is(c.status, 422, 'a scope that does not exist is refused')
 from test.call('POST', '/api/v1/keys', :'manager', '{"name": "x", "scopes": ["root"]}') as c;
 select is(c.status, 403, 'a key without the scope is refused') from test.call('GET', '/api/v1/keys', test.make_key(:'a', '{}')) as c;
 select is(
-    array_agg(distinct k.value ->> 'name'), '{first,"from outside",test,"test key"}', 'GET /api/v1/keys lists its own'
+    array_agg(distinct k.value ->> 'name'), '{dated,early,first,"from outside",n,test,"test key"}', 'GET /api/v1/keys lists its own'
 )
 from test.call('GET', '/api/v1/keys', :'manager') as c
 cross join lateral jsonb_array_elements(c.body -> 'keys') as k;
@@ -113,6 +142,34 @@ select is(c.status, 204, 'revoking') from test.call('DELETE', '/api/v1/keys/' ||
 select is(c.status, 401, 'a revoked key: 401') from test.call('GET', '/api/v1/keys', :'text') as c;
 select is(c.body ->> 'detail', 'This API key is revoked.', 'and says so') from test.call('GET', '/api/v1/keys', :'text') as c;
 select is(c.status, 404, 'an id of nothing: 404') from test.call('DELETE', '/api/v1/keys/nothing', :'manager') as c;
+
+-- What is the operator's.
+select test.make_key(:'a', '{platform}') as platform \gset
+select core.show_id('key', c.id) as high, c.key as high_text from keys.create_key(:'a', 'high', '{platform,keys:manage}') as c \gset
+select core.show_id('key', c.id) as admin from keys.create_key(:'a', 'admin', '{admin,jobs:read}') as c \gset
+select is(c.status, 403, 'an account''s manager does not rotate a key with ' || x.scope)
+from (values (:'high', 'platform'), (:'admin', 'admin')) as x (id, scope)
+cross join lateral test.call('POST', '/api/v1/keys/' || x.id || '/rotate', :'manager') as c;
+select is(c.status, 403, 'nor revokes one with ' || x.scope)
+from (values (:'high', 'platform'), (:'admin', 'admin')) as x (id, scope)
+cross join lateral test.call('DELETE', '/api/v1/keys/' || x.id, :'manager') as c;
+select is(c.body ->> 'detail', 'The scope platform is the operator''s.', 'and is told why')
+from test.call('DELETE', '/api/v1/keys/' || :'high', :'manager') as c;
+select is(c.status, 200, 'the key lives on') from test.call('GET', '/api/v1/keys', :'high_text') as c;
+select is(c.status, 404, 'a stranger''s manager learns nothing of it')
+from test.call('POST', '/api/v1/keys/' || :'high' || '/rotate', :'stranger') as c;
+select is(c.status, 201, 'a platform key rotates it')
+from test.call('POST', '/api/v1/keys/' || :'high' || '/rotate', :'platform', null, null,
+    jsonb_build_object('account', core.show_id('acct', :'a'))) as c;
+select is(c.status, 204, 'and revokes it')
+from test.call('DELETE', '/api/v1/keys/' || :'admin', :'platform', null, null,
+    jsonb_build_object('account', core.show_id('acct', :'a'))) as c;
+select is(c.status, x.status, 'a manager that holds nothing else gives ' || x.scope || ': ' || x.status)
+from (values ('jobs:submit', 201), ('jobs:work', 201), ('platform', 403), ('admin', 403)) as x (scope, status)
+cross join lateral test.call('POST', '/api/v1/keys', test.make_key(:'a', '{keys:manage}'),
+    jsonb_build_object('name', 'given', 'scopes', jsonb_build_array(x.scope))) as c;
+select ok(r.responses ?& '{404,409}', 'rotating tells of its 404 and 409')
+from http.route as r where r.function = 'api.rotate_key';
 select is(audit.measure_coverage(), 100.00, 'every one of these actions left an entry');
 
 select * from finish();

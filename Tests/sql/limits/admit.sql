@@ -1,6 +1,6 @@
 -- Rate policies: exact numbers, one by one and in a batch.
 begin;
-select plan(44);
+select plan(50);
 
 set local role levqor_owner;
 create function api.try_limit() returns http.response language sql volatile security definer
@@ -21,7 +21,8 @@ $$;
 select set_eq(
     'select name, scope, route_class, quota, window_seconds, burst from limits.policy',
     $$values ('write-address', 'address', 'write', 20, 60, 20), ('write-all', 'all', 'write', 200, 60, 200),
-        ('manage-address', 'address', 'manage', 60, 60, 60), ('work-key', 'key', 'work', 6000, 60, 600)$$,
+        ('manage-address', 'address', 'manage', 60, 60, 60), ('read-key', 'key', 'read', 600, 60, 100),
+        ('work-key', 'key', 'work', 6000, 60, 600)$$,
     'the policies'
 );
 
@@ -168,5 +169,19 @@ select cmp_ok(limits.sweep(), '>', 0::bigint, 'whole buckets are swept');
 select is_empty('select from limits.bucket', 'all of them');
 
 select has_function('limits', 'admit_many', 'one way to admit');
+-- Who may change them.
+set local role levqor_dba;
+select lives_ok($$update limits.policy set quota = 30, window_seconds = 60, burst = 5, is_enabled = true where name = 'write-address'$$,
+    'a DBA turns a policy');
+select throws_ok($$update limits.policy set scope = 'all'$$, '42501', null, 'and makes no other of it');
+select throws_ok($$delete from limits.policy$$, '42501', null, 'nor takes it away');
+select lives_ok($$update http.route set limit_class = 'write', timeout_ms = 4000, body_cap = 1000, is_enabled = false where path = '/try/free'$$,
+    'a DBA puts a route under other policies, or switches it off');
+select lives_ok($$update core.setting set value = '6' where name = 'jobs.max_attempts'$$, 'and changes a setting');
+reset role;
+select ok(
+    (select p.local_columns @> '{burst,quota}' from limits.policy as p where p.name = 'write-address'), 'which no deploy takes back'
+);
+
 select * from finish();
 rollback;

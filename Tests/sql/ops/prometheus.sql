@@ -6,6 +6,7 @@ delete from ops.server;
 delete from ops.figure;
 delete from ops.uptime_sample;
 delete from schedule.run;
+set local levqor.retention = 'on';
 delete from jobs.job;
 delete from outbox.message;
 delete from limits.refusal;

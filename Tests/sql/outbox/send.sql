@@ -1,6 +1,6 @@
 -- Messages are written, shown and redriven.
 begin;
-select plan(26);
+select plan(47);
 
 create temp table t on commit drop as select test.make_account() as account;
 grant select on t to public;
@@ -28,8 +28,9 @@ select is(
 select is(outbox.show_deliveries((select account from t), 'things', 'thing_2'), '[]'::jsonb, 'and only by that');
 
 select lives_ok(format('select outbox.check_url(%L)', u.url), u.url || ' can be called')
-from (values ('http://a'), ('HTTPS://example.org:8443/x?y=z#f'), ('http://[::1]:80/')) as u (url);
-select throws_ok(format('select outbox.check_url(%L)', u.url), 'LQ422', 'url is no URL that can be called', u.why)
+from (values ('http://a'), ('HTTPS://example.org:8443/x?y=z#f'), ('http://[::1]:80/'), ('http://[::1]'), ('http://a:/'), ('http://a:065535'),
+    ('http://a/?x=[:y]')) as u (url);
+select throws_ok(format('select outbox.check_url(%L)', u.url), 'LQ422', '"url" is no URL that can be called', u.why)
 from (values
     ('', 'an empty URL'),
     ('ftp://a/', 'another scheme'),
@@ -39,8 +40,35 @@ from (values
     ('http://a\@b/', 'a backslash'),
     ('http://a/ b', 'a space'),
     ('http://ä/', 'a letter outside of ASCII'),
-    ('http://a/' || repeat('x', 2040), 'too long a URL')
+    ('http://a/' || repeat('x', 2040), 'too long a URL'),
+    ('http://:80/', 'a port without a host'),
+    ('http://[]/', 'brackets with nothing in them'),
+    ('http://[]:80', 'and with a port'),
+    ('http://a:0/', 'port 0'),
+    ('http://a:65536/', 'a port too high'),
+    ('http://a:123456', 'a port too long'),
+    ('http://a:http/', 'a port that is no number'),
+    ('http://a:-1/', 'a port below 0'),
+    ('http://a:80:80/', 'two ports'),
+    ('http://::1/', 'IPv6 without brackets'),
+    ('http://[::1/', 'a bracket that is not closed'),
+    ('http://::1]/', 'or not opened'),
+    ('http://[::1]x/', 'something behind the brackets'),
+    ('http://[::1]:x/', 'no number behind the brackets'),
+    ('http://[a]/', 'a name in brackets')
 ) as u (url, why);
+
+-- What a customer sees of an address that was refused.
+insert into outbox.attempt (account_id, message_id, number, outcome, started_at, finished_at, kind, error)
+select account_id, id, a.number, 'failed', core.now(), core.now(), a.kind, a.error
+from m, (values (1, 'address_refused', 'example.org is at 10.0.0.5'), (2, 'addressRefused', '10.0.0.5'), (3, 'timeout', 'too slow')) as a (
+    number, kind, error
+);
+select is(
+    jsonb_path_query_array(outbox.show_deliveries((select account from t), 'things', 'thing_1'), '$[0].attempts[*].error'),
+    '["address refused", "address refused", "too slow"]', 'a customer is not told what a name resolves to here'
+);
+select is((select error from outbox.attempt where number = 1 and message_id = (select id from m)), 'example.org is at 10.0.0.5', 'the log is');
 
 select throws_ok(
     format('select outbox.redrive_message(%L, %L)', (select account from t), (select id from m)),

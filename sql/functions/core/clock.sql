@@ -15,6 +15,8 @@ $$;
 comment on function core.now() is
 $$Tell the time: the start of the statement, or the test clock when one is set.$$;
 
+grant execute on function core.now() to levqor_dba;
+
 create or replace function core.real_now()
 returns timestamptz
 language sql

@@ -60,6 +60,7 @@ select core.seed_error_codes('[
   {"sqlstate": "LQ404", "status": 404, "slug": "not-found", "title": "No such thing", "is_shown": true},
   {"sqlstate": "LQ405", "status": 405, "slug": "method-not-allowed", "title": "This method is not for this path",
       "is_shown": true},
+  {"sqlstate": "LQ408", "status": 408, "slug": "request-timeout", "title": "The request came too slowly", "is_shown": true},
   {"sqlstate": "LQ409", "status": 409, "slug": "conflict", "title": "The state does not allow it", "is_shown": true},
   {"sqlstate": "LQ413", "status": 413, "slug": "content-too-large", "title": "The body is too large", "is_shown": true},
   {"sqlstate": "LQ415", "status": 415, "slug": "unsupported-media-type", "title": "This content type is not read here",

@@ -64,6 +64,9 @@ $$Read an id a client sent: with its prefix, or as a bare UUID.
 
 Returns null for anything else: such an id cannot exist, so the caller answers as for an unknown one.$$;
 
+-- Reports show and look up ids as clients do.
+grant execute on function core.show_id(text, uuid), core.read_id(text, text) to levqor_dba;
+
 create or replace function core.random_bytes(p_length integer)
 returns bytea
 language plpgsql

@@ -4,6 +4,69 @@
 -- Locks: the guard's buckets in sorted order; then each call, in a subtransaction of its own, rows of its own account
 -- only (a route that locks more has lane = alone). The commit of the statement is the only flush.
 
+create or replace function http.refuse_argument(p_name text, p_message text, p_rule text, p_limit text default null)
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise exception using
+        errcode = 'LQ422',
+        -- In quotes: a name stays as it is written, also at the head of the sentence that the problem makes of this.
+        message = format('"%s" %s', p_name, p_message),
+        hint = case
+            when p_rule = 'additionalProperties' then 'Leave it out, or look the name up in the reference.' else ''
+        end,
+        schema = jsonb_build_object('errors', jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+            'pointer', '/' || replace(replace(p_name, '~', '~0'), '/', '~1'), 'rule', p_rule, 'limit', p_limit
+        ))))::text;
+end;
+$$;
+comment on function http.refuse_argument(text, text, text, text) is
+$$Refuse an argument by name, with a JSON Pointer to it. Always raises LQ422.$$;
+
+create or replace function http.bind_number(p_name text, p_type text, p_text text)
+returns text
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_longest bigint := case p_type
+        when 'smallint' then 32767 when 'integer' then 2147483647 when 'bigint' then 9223372036854775807
+    end;
+    v_number numeric;
+begin
+    -- A whole number may come as 1.0 or 1e2: JSON knows one kind of number.
+    if p_text !~ '^-?[0-9]+$' then
+        if p_text !~ '^[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$' then
+            perform http.refuse_argument(p_name, 'must be of type number', 'type', 'number');
+        end if;
+    end if;
+    if v_longest is null then
+        return format('p_%s => %L::pg_catalog.numeric::%s', p_name, p_text, p_type);
+    end if;
+    v_number := p_text::numeric;
+    if v_number <> trunc(v_number) then
+        perform http.refuse_argument(p_name, 'must be a whole number', 'type', 'integer');
+    end if;
+    if v_number not between -v_longest - 1 and v_longest then
+        perform http.refuse_argument(
+            p_name, format('must be between %s and %s', -v_longest - 1, v_longest),
+            case when v_number < 0 then 'minimum' else 'maximum' end,
+            case when v_number < 0 then -v_longest - 1 else v_longest end::text
+        );
+    end if;
+    return format('p_%s => %L::%s', p_name, trunc(v_number), p_type);
+end;
+$$;
+comment on function http.bind_number(text, text, text) is
+$$One numeric argument of a call, from the text of a number. Raises LQ422 for no number, and for integer types for a fraction or
+one that is out of range.$$;
+
 create or replace function http.bind_arguments(p_route_id integer, p_parameters jsonb, p_body jsonb)
 returns text
 language plpgsql
@@ -31,8 +94,7 @@ begin
         end if;
         select k.name into v_name from jsonb_object_keys(p_body) as k (name) where p_parameters ? k.name limit 1;
         if found then
-            raise exception using
-                errcode = 'LQ422', message = format('%s is already given outside of the body', v_name);
+            perform http.refuse_argument(v_name, 'is already given outside of the body', 'additionalProperties');
         end if;
         v_values := v_values || p_body;
     end if;
@@ -51,12 +113,7 @@ begin
         v_kind := jsonb_typeof(v_values -> v_argument.name);
         if v_kind is null then
             if not v_argument.has_default then
-                raise exception using
-                    errcode = 'LQ422',
-                    message = format('%s is missing', v_argument.name),
-                    schema = jsonb_build_object('errors', jsonb_build_array(
-                        jsonb_build_object('pointer', '/' || v_argument.name, 'rule', 'required')
-                    ))::text;
+                perform http.refuse_argument(v_argument.name, 'is missing', 'required');
             end if;
             continue;
         end if;
@@ -71,15 +128,20 @@ begin
                 then 'number'
             else 'string'
         end;
-        if v_kind not in (v_wanted, 'null') then
-            raise exception using
-                errcode = 'LQ422',
-                message = format('%s must be of type %s', v_argument.name, v_wanted),
-                schema = jsonb_build_object('errors', jsonb_build_array(
-                    jsonb_build_object('pointer', '/' || v_argument.name, 'rule', 'type', 'limit', v_wanted)
-                ))::text;
+        -- A path or a query has only text; without a schema the server passes it on as it is.
+        if v_kind = 'string' and p_parameters ? v_argument.name and (
+            v_wanted = 'number'
+            or v_wanted = 'boolean' and v_values ->> v_argument.name in ('true', 'false')
+        ) then
+            v_kind := v_wanted;
         end if;
-        if v_kind = 'array' then
+        if v_kind not in (v_wanted, 'null') then
+            perform http.refuse_argument(v_argument.name, 'must be of type ' || v_wanted, 'type', v_wanted);
+        end if;
+        if v_kind = 'number' then
+            v_list := v_list || ', '
+                || http.bind_number(v_argument.name, v_argument.type, v_values ->> v_argument.name);
+        elsif v_kind = 'array' then
             v_list := v_list || format(
                 ', p_%s => array(select pg_catalog.jsonb_array_elements_text($1 -> %L))::%s',
                 v_argument.name, v_argument.name, v_argument.type
@@ -97,13 +159,12 @@ begin
     order by k.name
     limit 1;
     if found then
-        raise exception using
-            errcode = 'LQ422',
-            message = format('%s is not known here', v_name),
-            hint = 'Leave it out, or look the name up in the reference.',
-            schema = jsonb_build_object('errors', jsonb_build_array(
-                jsonb_build_object('pointer', '/' || v_name, 'rule', 'additionalProperties')
-            ))::text;
+        -- A server that has not heard of it yet may still call a route whose function has gone.
+        if v_known = '{}' and to_regproc((select r.function from http.route as r where r.id = p_route_id)) is null then
+            raise exception using
+                errcode = 'LQ500', message = 'the function of the route does not exist, or exists more than once';
+        end if;
+        perform http.refuse_argument(v_name, 'is not known here', 'additionalProperties');
     end if;
     return substring(v_list from 3);
 end;
@@ -112,7 +173,8 @@ comment on function http.bind_arguments(integer, jsonb, jsonb) is
 $$Turn parameters and JSON members into named, typed arguments: the argument list of a call, with the values in $1 and the
 body in $2.
 
-Raises LQ422 for a missing, unknown or wrongly typed one, and for a body that is no object.$$;
+Numbers and booleans of path and query may come as text. Raises LQ422 for a missing, unknown or wrongly typed one, and for a
+body that is no object; LQ500 when the route's function has gone.$$;
 
 create or replace function http.guard(
     p_routes integer[],
@@ -138,6 +200,8 @@ begin
                     when k.ordinal is null or k.refusal is not null then 'LQ401'
                     when r.scopes <> '{}' and not r.scopes && k.scopes then 'LQ403'
                     when g.context ? 'account' and b.id is null then 'LQ404'
+                    -- Another's key is refused as unknown: here is a platform key that acts for a closed account.
+                    when coalesce(b.status, k.account_status) = 'closed' and r.method <> 'GET' then 'LQ403'
                     when coalesce(b.status, k.account_status) = 'suspended' and r.method <> 'GET'
                         and not 'platform' = any (k.scopes) then 'LQ403'
                 end,
@@ -150,6 +214,9 @@ begin
                             'detail', 'The key needs one of the scopes ' || array_to_string(r.scopes, ', ') || '.'
                         )
                     when g.context ? 'account' and b.id is null then '{"detail": "No such account."}'
+                    when coalesce(b.status, k.account_status) = 'closed' then
+                        '{"detail": "The account is closed: nothing can be done in its name.",
+                            "code": "account-closed"}'
                     when coalesce(b.status, k.account_status) = 'suspended' then
                         '{"detail": "The account is suspended: it can read, and change nothing.",
                             "code": "account-suspended"}'
@@ -179,7 +246,7 @@ begin
 end;
 $$;
 comment on function http.guard(integer[], integer[], text[], jsonb[]) is
-$$Say who each call is and whether it may go on: stale route, no key, no scope, no account, suspended. Limits come after.$$;
+$$Say who each call is and whether it may go on: stale route, no key, no scope, no account, suspended or closed. Limits come after.$$;
 
 create or replace function http.handle_many(
     p_request_ids text[],
@@ -340,7 +407,9 @@ begin
             end if;
             if outcome = 'done' and v_response.status < 400 and v_route.is_sensitive then
                 v_done_sensitive := v_done_sensitive
-                    || jsonb_build_object('request', p_request_ids[i], 'route', v_route.id);
+                    || jsonb_build_object(
+                        'request', p_request_ids[i], 'route', v_route.id, 'actor', core.current_actor()
+                    );
             end if;
             more := v_more::text;
         end if;

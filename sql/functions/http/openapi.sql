@@ -88,7 +88,7 @@ as $$
         union
         select '404' where p_route.path like '%{%' or p_route.mode = 'development'
         union
-        select u.status from unnest(array['413', '415']) as u (status) where p_route.request_schema is not null
+        select u.status from unnest(array['408', '413', '415']) as u (status) where p_route.request_schema is not null
         union
         select '429' where p_route.limit_class is not null
     ) as s

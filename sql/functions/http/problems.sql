@@ -33,6 +33,9 @@ The header Allow lists them.'
             'The request is well formed, and the state of the thing does not allow it, or something like it exists.
 
 Read the thing again, and decide anew.'
+        when 'request-timeout' then 'The body did not arrive within the time that the server waits for it.
+
+Send it again, faster; the connection was closed.'
         when 'content-too-large' then 'The body is larger than this path takes.
 
 Send less, or send a link to the content instead.'

@@ -156,7 +156,7 @@ $$;
 comment on function http.find_bad_routes() is
 $$Routes whose row and function do not fit, with the reason. A server does not start while there is one.$$;
 
-create or replace function http.load_routes()
+create or replace function http.load_routes(p_skip_bad boolean default false)
 returns table (
     id integer, method text, path text, version integer, lane text, timeout_ms integer, body_cap integer,
     request_schema text, parameters text, waits boolean
@@ -168,9 +168,12 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_bad text;
+    v_bad_routes text[];
 begin
-    select string_agg(b.route || ': ' || b.reason, '; ') into v_bad from http.find_bad_routes() as b;
-    if v_bad is not null then
+    select string_agg(b.route || ': ' || b.reason, '; '), coalesce(array_agg(b.route), '{}')
+    into v_bad, v_bad_routes
+    from http.find_bad_routes() as b;
+    if v_bad is not null and not coalesce(p_skip_bad, false) then
         raise exception using
             errcode = 'LQ500',
             message = 'routes and functions do not fit',
@@ -185,12 +188,17 @@ begin
     from http.route as r
     where r.is_enabled
         and (r.mode = 'any' or core.text_setting('core.environment') = 'development')
+        and not r.method || ' ' || r.path = any (v_bad_routes)
     order by r.id;
 end;
 $$;
-comment on function http.load_routes() is
-$$The routes as a server needs them. Raises LQ500 and names the rows when one does not fit its function.$$;
-grant execute on function http.load_routes() to levqor_server;
+comment on function http.load_routes(boolean) is
+$$The routes as a server needs them. A server calls http.load_routes() at boot, and http.load_routes(true) at reloads.
+
+p_skip_bad: false raises LQ500 and names the rows when one does not fit its function, so that no server starts; true leaves out
+the rows that http.find_bad_routes() lists and raises nothing for them, so that one wrong row does not keep the others from
+changing.$$;
+grant execute on function http.load_routes(boolean) to levqor_server;
 
 create or replace function http.resolve_schema(p_schema jsonb)
 returns jsonb

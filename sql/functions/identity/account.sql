@@ -171,7 +171,7 @@ begin
     if p_after is not null and v_after is null then
         raise exception using
             errcode = 'LQ422',
-            message = 'after is no id of an account',
+            message = '"after" is no id of an account',
             hint = 'Take it from next of the page before.';
     end if;
     -- One more than asked for tells whether there is a next page.

@@ -1,5 +1,7 @@
 -- Users: persons with an e-mail. An e-mail is unique over all accounts, so these routes lock shared rows and run alone.
 
+-- Only A to Z are folded. What a locale folds beyond them can make one address of two (İ, the Kelvin sign), and would
+-- give another answer on another machine; two addresses must never be one user.
 create or replace function identity.normalise_email(p_email text)
 returns text
 language sql
@@ -7,10 +9,10 @@ immutable
 parallel safe
 security invoker
 as $$
-    select pg_catalog.lower(pg_catalog.btrim(p_email, E' \t\r\n'))
+    select pg_catalog.lower(pg_catalog.btrim(p_email, E' \t\r\n') collate "C")
 $$;
 comment on function identity.normalise_email(text) is
-$$An e-mail as it is stored and compared: trimmed and lower-cased.$$;
+$$An e-mail as it is stored and compared: trimmed, and A to Z lower-cased, whatever the locale. Other letters stay as they are.$$;
 
 create or replace function identity.update_user(
     p_id uuid,
@@ -97,7 +99,7 @@ declare
     v_email text := identity.normalise_email(p_email);
     v_account_id uuid;
 begin
-    if v_email is null or v_email !~ '^[^@[:space:]]+@[^@[:space:]]+$' then
+    if v_email is null or v_email collate "C" !~ '^[^@[:space:]]+@[^@[:space:]]+$' then
         raise exception using
             errcode = 'LQ422',
             message = 'that is no e-mail address',
@@ -206,7 +208,7 @@ $$;
 comment on function api.upsert_user(jsonb) is
 $$Make a user, or change the one with this e-mail
 
-The e-mail is trimmed and lower-cased, so the same person is met again however it is typed. Fields left out keep their value,
+The e-mail is trimmed and its letters A to Z are lower-cased, so the same person is met again however it is typed. Fields left out keep their value,
 null empties them, and meta is merged key by key. A new user gets a personal account.$$;
 
 create or replace function api.update_user(p_user_id text, p_body jsonb)

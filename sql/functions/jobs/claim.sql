@@ -144,11 +144,13 @@ as $$
 declare
     v_account_id uuid;
 begin
+    -- In the whole order of the index of claimable jobs: any other one that begins with the account would step over all
+    -- that is finished.
     if p_workflows is null then
         select j.account_id into v_account_id
         from jobs.job as j
         where j.status = 'queued' and not j.is_delayed and j.account_id > p_after
-        order by j.account_id
+        order by j.account_id, j.priority_rank, j.due_at, j.id
         limit 1;
     else
         select n.account_id into v_account_id
@@ -157,7 +159,7 @@ begin
             select j.account_id
             from jobs.job as j
             where j.status = 'queued' and not j.is_delayed and j.workflow = w.workflow and j.account_id > p_after
-            order by j.account_id
+            order by j.account_id, j.priority_rank, j.due_at, j.id
             limit 1
         ) as n
         order by n.account_id
@@ -168,6 +170,20 @@ end;
 $$;
 comment on function jobs.find_next_account(uuid, text[]) is
 $$The next account after p_after with a claimable job, of the workflows or of any. One step in an index for each workflow.$$;
+
+create or replace function jobs.is_served(p_account_id uuid)
+returns boolean
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (select from identity.account as a where a.id = p_account_id and a.status = 'active');
+end;
+$$;
+comment on function jobs.is_served(uuid) is
+$$Whether workers get the account's jobs: only while it is active.$$;
 
 create or replace function jobs.lock_claimable(
     p_account_id uuid, p_workflows text[], p_limit integer, p_held uuid[] default '{}'
@@ -269,6 +285,8 @@ begin
         end if;
         v_at := v_next;
         v_visits := v_visits + 1;
+        -- A suspended or closed account's jobs stay where they are; its turn is passed over by one step in an index.
+        continue when not jobs.is_served(v_at);
         v_got := jobs.lock_claimable(v_at, p_workflows, 1);
         if v_got <> '{}' then
             account_ids := account_ids || v_at;
@@ -337,6 +355,9 @@ begin
     perform jobs.rescue_expired(100, p_account_id), jobs.let_in_delayed(1000, p_account_id);
 
     if p_account_id is not null then
+        if not jobs.is_served(p_account_id) then
+            return;
+        end if;
         v_ids := jobs.lock_claimable(p_account_id, p_workflows, p_max);
         v_accounts := array_fill(p_account_id, array[cardinality(v_ids)]);
     else
@@ -374,7 +395,7 @@ $$Take jobs to work on: select id, payload, lease_token from jobs.claim_jobs('me
 p_worker: what the worker calls itself. p_workflows: null for any. p_max: up to 1000. p_lease_seconds: the worker must finish, or
 send a heartbeat, before they are over. p_account_id: whose jobs; null for all that the caller may see, in fair turns.
 Within an account high priority comes first, then age. Jobs of workers that were lost and delayed jobs that are due count.
-Nobody else gets the same job while the lease lasts; lease_token proves it.$$;
+Nobody else gets the same job while the lease lasts; lease_token proves it. Jobs of suspended and closed accounts wait.$$;
 
 create or replace function api.claim_jobs(
     p_worker text,

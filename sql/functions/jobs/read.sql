@@ -249,7 +249,7 @@ select http.register_route('GET', '/api/v1/jobs/{job_id}', 'api.get_job', p_scop
     p_domain => 'jobs', p_parameters => '{"job_id": {"type": "string"}}',
     p_responses => '{"200": {"schema": {"$ref": "#/components/schemas/JobWithHistory"}}, "400": {}, "404": {}}');
 select http.register_route('GET', '/api/v1/jobs', 'api.list_jobs', p_scopes => '{jobs:read,platform}',
-    p_lane => 'alone', p_domain => 'jobs', p_parameters => '{
+    p_limit_class => 'read', p_lane => 'alone', p_domain => 'jobs', p_parameters => '{
         "status": {"enum": ["queued", "running", "succeeded", "failed", "canceled"]},
         "workflow": {"type": "string", "minLength": 1, "maxLength": 128},
         "priority": {"enum": ["low", "normal", "high"]},

@@ -103,6 +103,14 @@ after update on jobs.job
 referencing old table as old_jobs new table as new_jobs
 for each statement execute function jobs.note_changed();
 
+create or replace trigger transition_is_history
+before update or delete or truncate on jobs.transition
+for each statement execute function core.refuse_change();
+
+create or replace trigger attempt_is_history
+before update or delete or truncate on jobs.attempt
+for each statement execute function core.refuse_change();
+
 create or replace function jobs.show_event(p_job jobs.job)
 returns jsonb
 language sql

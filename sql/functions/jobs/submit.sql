@@ -56,6 +56,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now timestamptz := core.now();
+    v_bytes integer := octet_length(p_payload::text);
     v_job jobs.job;
 begin
     if p_callback_url is not null then
@@ -64,11 +65,11 @@ begin
     if jsonb_typeof(p_payload) is distinct from 'object' then
         raise exception using errcode = 'LQ422', message = 'the payload must be a JSON object';
     end if;
-    if octet_length(p_payload::text) > 204800 then
+    if v_bytes > 204800 then
         raise exception using
             errcode = 'LQ413',
             message = 'payload too large',
-            detail = format('It has %s bytes; 204800 are allowed.', octet_length(p_payload::text)),
+            detail = format('It has %s bytes; 204800 are allowed.', v_bytes),
             hint = 'Store the data elsewhere and send a link.';
     end if;
 
@@ -141,4 +142,4 @@ select http.register_route('POST', '/api/v1/intake', 'api.submit_job', p_scopes 
             "description": "where the job can be seen"}},
         "schema": {"type": "object", "required": ["job_id", "status"], "additionalProperties": false, "properties": {
             "job_id": {"type": "string", "pattern": "^job_[0-9a-f]{32}$"}, "status": {"const": "queued"}}}},
-        "400": {}}');
+        "400": {}, "413": {}}');

@@ -76,13 +76,14 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_bytes integer := octet_length(p_result::text);
     v_job jobs.job;
 begin
-    if octet_length(p_result::text) > 204800 then
+    if v_bytes > 204800 then
         raise exception using
             errcode = 'LQ413',
             message = 'result too large',
-            detail = format('It has %s bytes; 204800 are allowed.', octet_length(p_result::text)),
+            detail = format('It has %s bytes; 204800 are allowed.', v_bytes),
             hint = 'Store the data elsewhere and give a link.';
     end if;
     update jobs.job as j
@@ -307,7 +308,7 @@ select http.register_route('POST', '/api/v1/worker/jobs/{job_id}/heartbeat', 'ap
     p_responses => '{"200": {"schema": {"type": "object", "required": ["leased_until", "cancel_requested"],
         "additionalProperties": false, "properties": {
             "leased_until": {"type": "string", "format": "date-time"}, "cancel_requested": {"type": "boolean"}}}},
-        "400": {}, "404": {}, "409": {}}');
+        "400": {}, "404": {}, "409": {}, "413": {}}');
 select http.register_route('POST', '/api/v1/worker/jobs/{job_id}/complete', 'api.complete_job',
     p_scopes => '{jobs:work}',
     p_limit_class => 'work', p_domain => 'jobs', p_parameters => '{"job_id": {"type": "string"}}',
@@ -318,7 +319,7 @@ select http.register_route('POST', '/api/v1/worker/jobs/{job_id}/complete', 'api
         "additionalProperties": false, "properties": {
             "job_id": {"type": "string", "pattern": "^job_[0-9a-f]{32}$"}, "status": {"const": "succeeded"},
             "result": {}, "finished_at": {"type": "string", "format": "date-time"}}}},
-        "400": {}, "404": {}, "409": {}}');
+        "400": {}, "404": {}, "409": {}, "413": {}}');
 select http.register_route('POST', '/api/v1/worker/jobs/{job_id}/fail', 'api.fail_job', p_scopes => '{jobs:work}',
     p_limit_class => 'work', p_domain => 'jobs', p_parameters => '{"job_id": {"type": "string"}}',
     p_request_schema => '{"type": "object", "additionalProperties": false, "required": ["lease_token", "error"],
@@ -334,7 +335,7 @@ select http.register_route('POST', '/api/v1/worker/jobs/{job_id}/fail', 'api.fai
             "status": {"$ref": "#/components/schemas/JobStatus"},
             "attempt": {"type": "integer", "minimum": 1}, "max_attempts": {"type": "integer", "minimum": 1},
             "retry_at": {"type": ["string", "null"], "format": "date-time"}}}},
-        "400": {}, "404": {}, "409": {}}');
+        "400": {}, "404": {}, "409": {}, "413": {}}');
 select http.register_route('POST', '/api/v1/_dev/complete/{job_id}', 'api.complete_job_in_development',
     p_scopes => '{jobs:submit,jobs:work,platform}', p_limit_class => 'write', p_mode => 'development',
     p_domain => 'jobs',
@@ -343,4 +344,4 @@ select http.register_route('POST', '/api/v1/_dev/complete/{job_id}', 'api.comple
         "result": {"description": "any JSON; left out: {\"ok\": true}"}}}',
     p_responses => '{"200": {"schema": {"type": "object", "required": ["ok"], "additionalProperties": false,
         "properties": {
-        "ok": {"const": true}}}}, "400": {}, "404": {}, "409": {}}');
+        "ok": {"const": true}}}}, "400": {}, "404": {}, "409": {}, "413": {}}');

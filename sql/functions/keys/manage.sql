@@ -33,6 +33,13 @@ begin
             message = 'no such account',
             hint = 'Make one with identity.create_account.';
     end if;
+    if p_expires_at <= core.now() then
+        raise exception using
+            errcode = 'LQ422',
+            message = 'the key would have expired already',
+            hint = 'Give a time to come as expires_at, or leave it out.',
+            schema = '{"errors": [{"pointer": "/expires_at", "rule": "minimum"}]}';
+    end if;
 
     id := core.new_id();
     v_bytes := uuid_send(p_account_id) || uuid_send(id) || core.random_bytes(24);
@@ -51,7 +58,7 @@ comment on function keys.create_key(uuid, text, text[], text, timestamptz, times
 $$Make an API key. Its text is given here, once, and stored nowhere: only its SHA-256 is.
 
 p_scopes: platform, admin, jobs:submit, jobs:read, jobs:work, keys:manage. p_mode: live or test. p_not_before, p_expires_at:
-when it may be used. Raises LQ404 for an unknown account, LQ422 for an unknown mode or scope.$$;
+when it may be used. Raises LQ404 for an unknown account, LQ422 for an unknown mode or a p_expires_at that is over.$$;
 
 create or replace function keys.revoke_key(p_account_id uuid, p_id uuid)
 returns timestamptz
@@ -107,25 +114,37 @@ begin
             message = 'the key is no longer live',
             hint = 'Make a new one instead.';
     end if;
+    if v_old.not_before > core.now() then
+        raise exception using
+            errcode = 'LQ409',
+            message = 'the key is not valid yet',
+            hint = 'Revoke it and make another one, or wait until it is.';
+    end if;
     if p_overlap is null or p_overlap < interval '0' or p_overlap > interval '30 days' then
         raise exception using
             errcode = 'LQ422',
             message = 'the overlap must be between nothing and 30 days';
     end if;
 
-    old_expires_at := least(v_old.expires_at, core.now() + p_overlap);
+    -- A key ends after its start, also one that began this very moment.
+    old_expires_at := least(
+        v_old.expires_at, greatest(core.now() + p_overlap, v_old.not_before + interval '1 microsecond')
+    );
     update keys.api_key as k
-    set expires_at = rotate_key.old_expires_at, not_before = least(k.not_before, core.now() - interval '1 microsecond')
+    set expires_at = rotate_key.old_expires_at
     where k.account_id = p_account_id and k.id = p_id;
     select c.id, c.key into rotate_key.id, rotate_key.key
-    from keys.create_key(p_account_id, v_old.name, v_old.scopes, v_old.mode, p_replaces_id => p_id) as c;
+    from keys.create_key(
+        p_account_id, v_old.name, v_old.scopes, v_old.mode, v_old.not_before, v_old.expires_at, p_id
+    ) as c;
     perform audit.record('keys.rotate', core.show_id('key', p_id), p_account_id);
 end;
 $$;
 comment on function keys.rotate_key(uuid, uuid, interval) is
-$$Make a successor with the same name and scopes; the old key works on until the overlap ends.
+$$Make a successor with the same name, scopes, start and end; the old key works on until the overlap ends, or its own end.
 
-p_overlap: 0 to 30 days. Gives the new id and text, and when the old key ends. Raises LQ404, LQ409, LQ422.$$;
+p_overlap: 0 to 30 days. Gives the new id and text, and when the old key ends. Raises LQ404, LQ409 for a key that is no longer
+live or not yet valid, LQ422.$$;
 
 create or replace function keys.create_operator_key(p_name text, out id uuid, out key text)
 returns record
@@ -175,6 +194,41 @@ $$;
 comment on function keys.show(keys.api_key) is
 $$A key as clients see it: never its hash.$$;
 
+-- An account's manager key gives any of the customer's scopes, also ones that it does not hold: who manages the keys of
+-- an account is trusted with what the account may do. What is the operator's, only the operator's platform key touches.
+create or replace function keys.check_reach(p_scopes text[])
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_scope text;
+begin
+    if core.has_scope('platform') then
+        return;
+    end if;
+    select s.scope into v_scope
+    from unnest(p_scopes) as s (scope)
+    where s.scope in ('platform', 'admin')
+    order by s.scope desc
+    limit 1;
+    if found then
+        raise exception using
+            errcode = 'LQ403',
+            message = format('the scope %s is the operator''s', v_scope),
+            hint = 'Leave keys with it to the operator.';
+    end if;
+end;
+$$;
+comment on function keys.check_reach(text[]) is
+$$Refuse (LQ403) a calling key that would make, rotate or revoke a key with the scope platform or admin and does not hold
+platform itself.
+
+The other scopes are the customer's: a key with keys:manage may give each of them (jobs:submit, jobs:read, jobs:work,
+keys:manage), whether it holds it or not. It manages all keys of its account, and so reaches what they may do in any case.$$;
+
 create or replace function api.create_key(
     p_name text,
     p_scopes text[] default array['jobs:submit', 'jobs:read'],
@@ -189,17 +243,9 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_scope text;
     v_new record;
 begin
-    foreach v_scope in array p_scopes loop
-        if v_scope in ('platform', 'admin') and not core.has_scope('platform') then
-            raise exception using
-                errcode = 'LQ403',
-                message = format('the scope %s is the operator''s', v_scope),
-                hint = 'Leave it out, or ask the operator.';
-        end if;
-    end loop;
+    perform keys.check_reach(p_scopes);
     select c.id, c.key into v_new
     from keys.create_key(core.current_account(), p_name, p_scopes, p_mode, p_not_before, p_expires_at) as c;
     return http.json(201, (
@@ -212,7 +258,8 @@ $$;
 comment on function api.create_key(text, text[], text, timestamptz, timestamptz) is
 $$Make an API key
 
-The answer holds the key's text: it is shown this once and can not be read again.$$;
+The answer holds the key's text: it is shown this once and can not be read again. A key with keys:manage may give any scope but
+platform and admin, which are the operator's.$$;
 
 create or replace function api.list_keys()
 returns http.response
@@ -240,6 +287,10 @@ as $$
 declare
     v_new record;
 begin
+    -- The scopes of a key never change: no lock is needed yet. An unknown key is refused below.
+    perform keys.check_reach(k.scopes)
+    from keys.api_key as k
+    where k.account_id = core.current_account() and k.id = core.read_id('key', p_key_id);
     select r.* into v_new
     from keys.rotate_key(
         core.current_account(), core.read_id('key', p_key_id), make_interval(secs => p_overlap_seconds)
@@ -254,7 +305,8 @@ $$;
 comment on function api.rotate_key(text, integer) is
 $$Rotate an API key
 
-Makes a successor; the old key works until the overlap ends (by default a day), so that clients move without a gap.$$;
+Makes a successor with the same name, scopes, start and end; the old key works until the overlap ends (by default a day), so
+that clients move without a gap. A key with platform or admin is rotated by a platform key only.$$;
 
 create or replace function api.revoke_key(p_key_id text)
 returns http.response
@@ -264,6 +316,9 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    perform keys.check_reach(k.scopes)
+    from keys.api_key as k
+    where k.account_id = core.current_account() and k.id = core.read_id('key', p_key_id);
     perform keys.revoke_key(core.current_account(), core.read_id('key', p_key_id));
     return http.no_content();
 end;
@@ -271,7 +326,7 @@ $$;
 comment on function api.revoke_key(text) is
 $$Revoke an API key
 
-It is refused from now on. Revoking twice changes nothing.$$;
+It is refused from now on. Revoking twice changes nothing. A key with platform or admin is revoked by a platform key only.$$;
 
 select http.register_route('GET', '/api/v1/keys', 'api.list_keys', p_scopes => '{keys:manage,platform}',
     p_limit_class => 'manage',
@@ -295,9 +350,9 @@ select http.register_route('POST', '/api/v1/keys/{key_id}/rotate', 'api.rotate_k
         "overlap_seconds": {"type": "integer", "minimum": 0, "maximum": 2592000}}}',
     p_responses => '{"201": {"schema": {"allOf": [{"$ref": "#/components/schemas/ApiKey"},
         {"type": "object", "required": ["key", "old_expires_at"], "properties": {"key": {"type": "string"},
-            "old_expires_at": {"type": "string", "format": "date-time"}}}]}}}');
+            "old_expires_at": {"type": "string", "format": "date-time"}}}]}}, "404": {}, "409": {}}');
 select http.register_route('DELETE', '/api/v1/keys/{key_id}', 'api.revoke_key', p_scopes => '{keys:manage,platform}',
-    p_limit_class => 'manage', p_is_sensitive => true, p_responses => '{"204": {"description": "Revoked"}}');
+    p_limit_class => 'manage', p_is_sensitive => true, p_responses => '{"204": {"description": "Revoked"}, "404": {}}');
 select http.register_schema('ApiKey', '{"type": "object", "required": ["id", "name", "mode", "scopes", "created_at"],
     "properties": {"id": {"type": "string", "pattern": "^key_[0-9a-f]{32}$"}, "name": {"type": "string"},
         "mode": {"enum": ["live", "test"]}, "scopes": {"type": "array", "items": {"type": "string"}},

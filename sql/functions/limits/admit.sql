@@ -333,6 +333,7 @@ from jsonb_array_elements('[
     {"name": "write-all", "scope": "all", "route_class": "write", "quota": 200, "burst": 200, "window_seconds": 60},
     {"name": "manage-address", "scope": "address", "route_class": "manage", "quota": 60, "burst": 60,
      "window_seconds": 60},
+    {"name": "read-key", "scope": "key", "route_class": "read", "quota": 600, "burst": 100, "window_seconds": 60},
     {"name": "work-key", "scope": "key", "route_class": "work", "quota": 6000, "burst": 600, "window_seconds": 60}
 ]') as p (policy);
 

@@ -8,6 +8,8 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_authority text := substring(p_url from '^[^:]*://([^/?#]*)');
+    v_port text := substring(v_authority from '^(?:\[[^\]]*\]|[^\[][^:]*):(.*)$');
     v_detail text;
 begin
     v_detail := case
@@ -15,13 +17,20 @@ begin
         when length(p_url) > p_longest then format('It is longer than %s characters.', p_longest)
         when p_url !~ '^[!-\[\]-~]+$' then 'It holds a character other than printable ASCII, or a backslash.'
         when p_url !~* '^https?://' then 'It starts with neither http:// nor https://.'
-        when substring(p_url from '^[^:]*://([^/?#]*)') = '' then 'It names no host.'
-        when substring(p_url from '^[^:]*://([^/?#]*)') like '%@%' then 'It holds a user name or password.'
+        when v_authority like '%@%' then 'It holds a user name or password.'
+        when v_authority ~ '^(\[\])?(:|$)' then 'It names no host.'
+        when v_authority like '[%' and v_authority !~ '^\[[^\[\]]*:[^\[\]]*\](:|$)'
+            or v_authority !~ '^\[' and v_authority ~ '[\[\]]'
+            then 'Its brackets hold no IPv6 address.'
+        -- A colon with nothing behind it means the scheme's own port.
+        when v_port <> '' and (
+            v_port !~ '^0*[0-9]{1,5}$' or v_port ~ '^0+$' or ltrim(v_port, '0')::integer > 65535
+        ) then 'Its port is no number from 1 to 65535.'
     end;
     if v_detail is not null then
         raise exception using
             errcode = 'LQ422',
-            message = format('%s is no URL that can be called', p_name),
+            message = format('"%s" is no URL that can be called', p_name),
             detail = v_detail,
             hint = 'Give an absolute http or https URL, with anything else percent-encoded.',
             schema = jsonb_build_object('errors', jsonb_build_array(
@@ -31,7 +40,8 @@ begin
 end;
 $$;
 comment on function outbox.check_url(text, text, integer) is
-$$Refuse a URL that no message can go to: other than absolute http or https, with user name or password, too long. Raises LQ422.
+$$Refuse a URL that no message can go to: other than absolute http or https, with user name or password, without a host, with a
+port that is none, too long. Raises LQ422.
 
 p_name: what the client calls it. Whether its address is allowed is checked when the connection is made.$$;
 
@@ -144,7 +154,11 @@ as $$
         'finished_at', m.finished_at,
         'attempts', (
             select coalesce(jsonb_agg(jsonb_build_object(
-                'number', a.number, 'outcome', a.outcome, 'status', a.status, 'kind', a.kind, 'error', a.error,
+                'number', a.number, 'outcome', a.outcome, 'status', a.status, 'kind', a.kind,
+                -- The log has the whole text. It tells what a name resolves to here, which is not for customers.
+                'error', case
+                    when a.kind in ('address_refused', 'addressRefused') then 'address refused' else a.error
+                end,
                 'started_at', a.started_at, 'finished_at', a.finished_at
             ) order by a.number), '[]')
             from outbox.attempt as a

@@ -185,12 +185,12 @@ select http.register_route('GET', '/api/v1/signing-secret', 'api.show_signing_se
             "shown_at": {"type": ["string", "null"], "format": "date-time"}}}}}');
 select http.register_route('POST', '/api/v1/signing-secret', 'api.reveal_signing_secret',
     p_scopes => '{keys:manage,platform}', p_limit_class => 'manage', p_is_sensitive => true, p_domain => 'outbox',
-    p_responses => '{"201": {"schema": {"$ref": "#/components/schemas/SigningSecret"}}, "409": {}}');
+    p_responses => '{"201": {"schema": {"$ref": "#/components/schemas/SigningSecret"}}, "404": {}, "409": {}}');
 select http.register_route('POST', '/api/v1/signing-secret/rotate', 'api.rotate_signing_secret',
     p_scopes => '{keys:manage,platform}', p_limit_class => 'manage', p_is_sensitive => true, p_domain => 'outbox',
     p_request_schema => '{"type": "object", "additionalProperties": false, "properties": {
         "overlap_seconds": {"type": "integer", "minimum": 0, "maximum": 2592000, "default": 86400}}}',
-    p_responses => '{"200": {"schema": {"$ref": "#/components/schemas/SigningSecret"}}, "400": {}}');
+    p_responses => '{"200": {"schema": {"$ref": "#/components/schemas/SigningSecret"}}, "400": {}, "404": {}}');
 select http.register_schema('SigningSecret', '{"type": "object", "required": ["secret", "generation", "previous_until"],
     "additionalProperties": false, "properties": {
         "secret": {"type": "string", "pattern": "^whsec_[A-Za-z0-9+/]+=*$",
