@@ -58,7 +58,8 @@ struct Problem: Error, Sendable {
     }
 
     static let requestTimeout = Problem(
-        status: 408, slug: "request-timeout", title: "The request came too slowly", detail: "The body did not come in time.",
+        status: 408, slug: "request-timeout", title: "The request came too slowly",
+        detail: "The body did not come in time.",
         headers: [("Connection", "close")]
     )
 
