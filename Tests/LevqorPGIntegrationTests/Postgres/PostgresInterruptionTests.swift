@@ -49,7 +49,8 @@ struct PostgresInterruptionTests {
                     end loop;
                 end $$
                 """,
-                deadline: .milliseconds(50)
+                // Long enough to reach the loop also on a busy machine: before it, a cancel is obeyed.
+                deadline: .seconds(2)
             )
         }
         try await PostgresTestDatabase.terminate(connection.backendPID)
