@@ -229,7 +229,8 @@ def report(runs: dict[tuple[str, str], list[dict]], accounts: int) -> list[dict]
     figures = []
 
     def add(figure: str, value: float, unit: str, spread=None, bar=None, failed: int = 0):
-        holds = failed == 0 and (bar is None or value >= bar)
+        # Without a bar there is nothing to hold, but a failed request is a fault all the same.
+        holds = False if failed else None if bar is None else value >= bar
         entry = {"figure": figure, "value": round(value, 3), "unit": unit, "bar": bar, "holds": holds}
         if spread:
             entry["spread"] = [round(v, 3) for v in spread]
