@@ -62,7 +62,16 @@ struct ClockService: Service {
 
     /// Runs what is due and gives how long nothing will be.
     private func runDue() async throws -> Duration {
-        let result = try await call("select task, outcome, hints from schedule.run_due()", [], deadline: .seconds(600))
+        let result = try await pool.withConnection { connection in
+            // PostgreSQL bounds a statement, not a task in it: one that hangs ends with the longest time a task is given.
+            try await connection.queryPrepared(
+                "select pg_catalog.set_config('statement_timeout', schedule.timeout_ms()::text, false)", [],
+                deadline: .seconds(10)
+            )
+            return try await connection.queryPrepared(
+                "select task, outcome, hints from schedule.run_due()", [], deadline: .seconds(3660)
+            )
+        }
         for row in result {
             let outcome = row.string(1) ?? "?"
             if outcome != "succeeded" {

@@ -159,7 +159,7 @@ $$Routes whose row and function do not fit, with the reason. A server does not s
 create or replace function http.load_routes(p_skip_bad boolean default false)
 returns table (
     id integer, method text, path text, version integer, lane text, timeout_ms integer, body_cap integer,
-    request_schema text, parameters text, waits boolean
+    request_schema text, parameters text
 )
 language plpgsql
 volatile
@@ -184,7 +184,7 @@ begin
     return query
     select
         r.id, r.method, r.path, r.version, r.lane, r.timeout_ms, r.body_cap,
-        http.resolve_schema(r.request_schema)::text, r.parameters::text, false
+        http.resolve_schema(r.request_schema)::text, r.parameters::text
     from http.route as r
     where r.is_enabled
         and (r.mode = 'any' or core.text_setting('core.environment') = 'development')
