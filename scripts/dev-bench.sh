@@ -1,16 +1,45 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # names are shared with ./dev
 #
-# Measure the server beside pgbench and beside Flask + gunicorn, and write bench/results/first.json.
+# Measure the server beside pgbench and beside what it replaces, and write bench/results/.
 #
-# usage: ./dev bench [--rounds N] [--seconds N] [--accounts N]
+# usage: ./dev bench [first] [--rounds N] [--seconds N] [--accounts N]
+#        ./dev bench gate [--rows NAME…] [--turns N] [--seconds N] [--held-seconds N] [--accounts N]
 #
 # Builds the server in release, starts a database of its own on which commits are durable, makes 10,000 accounts with a
-# key and an address each, and measures in interleaved rounds. Takes about four minutes after the build. See
-# bench/README.md for what is measured and how to read it.
+# key and an address each, and measures in interleaved rounds. See bench/README.md for what is measured and how to read it.
+#
+# first: intake, status and a trivial route beside pgbench and Flask; about four minutes after the build. This is the
+#        default. Writes first.json.
+# gate:  every bar of the gate, with exit code 0 only when all hold; about half an hour. Writes gate.json. --rows measures
+#        some rows only (validation intake intake-one latency status refused memory snapshot) and writes nothing.
 
 main() {
+    local which=first
+    case ${1:-} in
+        first | gate)
+            which=$1
+            shift
+            ;;
+        -* | '') ;;
+        *) die "there is no bench '$1'" "./dev help bench shows what there is." ;;
+    esac
     need postgres pgbench wrk curl
     need_python_tools
+    if [[ $which == gate ]]; then
+        need_gate_tools
+    fi
     build release
-    exec "$python" "$root/bench/first.py" --server "$server" --pg-bin "$(pg_bin)" "$@"
+    exec "$python" "$root/bench/$which.py" --server "$server" --pg-bin "$(pg_bin)" "$@"
+}
+
+# What the peers of the gate need, beside the other tools in .venv. It goes when .venv is made again.
+need_gate_tools() {
+    local wanted found
+    wanted=$(cksum < bench/requirements.txt)
+    found=$(cat .venv/.gate-made-for 2> /dev/null || true)
+    [[ $wanted != "$found" ]] || return 0
+    say "installing the peers of the gate into .venv"
+    quietly "$python" -m pip install --quiet --disable-pip-version-check --requirement bench/requirements.txt \
+        || die "pip could not install bench/requirements.txt" "See the lines above."
+    printf '%s' "$wanted" > .venv/.gate-made-for
 }

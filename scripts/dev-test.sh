@@ -2,13 +2,14 @@
 #
 # Run all tests, or a part of them, on real parts that are started for it and ended after it.
 #
-# usage: ./dev test [fast|sql|swift|clients|lint]
+# usage: ./dev test [fast|sql|swift|clients|gate|lint]
 #
 #   (nothing)  everything, in this order
 #   lint       ./dev lint
 #   sql        deploy as a login that is no superuser, pgTAP, conventions and plpgsql_check, dumps equal
 #   swift      the Swift tests, and the unit tests again under the thread sanitizer
 #   clients    clients that others wrote against the live server, and kill -9 of every part during 1,000 jobs
+#   gate       malformed requests; limits, quotas, keys and idempotency exact on two servers, through kill -9
 #   fast       lint, pgTAP and the Swift unit tests: a minute once it is built
 #
 # The databases are in a PostgreSQL of its own, .levqor/test; your data is not touched. Each step prints its name and
@@ -51,13 +52,17 @@ start_cluster() {
     fi
 }
 
+gate_test() {
+    "$python" "Tests/gate/$1.py" --server "$server" --psql "$(pg_bin)/psql"
+}
+
 part_is() {
     [[ $part == all || " $* " == *" $part "* ]]
 }
 
 main() {
     part=${1:-all}
-    [[ " all fast sql swift clients lint " == *" $part "* ]] || die "there is no part '$part'" "./dev help test shows what there is."
+    [[ " all fast sql swift clients gate lint " == *" $part "* ]] || die "there is no part '$part'" "./dev help test shows what there is."
     # shellcheck source=scripts/steps.sh
     source "$root/scripts/steps.sh"
     lock_or_die
@@ -91,6 +96,12 @@ main() {
         need_promtool
         step 'clients that others wrote' "$python" Tests/clients/run.py --server "$server" --psql "$(pg_bin)/psql" --promtool "$promtool"
         step 'kill -9 of every part during 1,000 jobs' "$python" Tests/crash/thousand_jobs.py --server "$server" --psql "$(pg_bin)/psql"
+    fi
+    if part_is gate; then
+        step 'malformed requests' gate_test fuzz
+        step 'limits and quotas, two servers, kill -9' gate_test limits
+        step 'keys rotated and revoked under load' gate_test keys
+        step 'Idempotency-Key, two servers, kill -9' gate_test idempotency
     fi
     finish_steps
 }

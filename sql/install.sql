@@ -26,6 +26,7 @@ set check_function_bodies = off;
 \ir functions/core/seed.sql
 \ir functions/core/deploy.sql
 \ir functions/core/history.sql
+\ir functions/core/compact.sql
 
 \ir schema/020_http.sql
 \ir functions/http/response.sql
@@ -35,7 +36,9 @@ set check_function_bodies = off;
 \ir functions/http/docs.sql
 \ir functions/http/problems.sql
 \ir functions/http/well_known.sql
+\ir functions/http/idempotency.sql
 \ir functions/http/handle_many.sql
+\ir functions/http/read_many.sql
 
 \ir schema/100_identity.sql
 \ir functions/identity/account.sql
@@ -46,16 +49,34 @@ set check_function_bodies = off;
 \ir schema/130_audit.sql
 \ir functions/audit/record.sql
 
+\ir schema/200_quota.sql
+\ir functions/quota/month.sql
+\ir functions/quota/tiers.sql
+\ir functions/quota/announce.sql
+\ir functions/quota/usage.sql
+\ir functions/quota/guardrails.sql
+\ir functions/quota/charge.sql
 \ir schema/210_limits.sql
 \ir functions/limits/admit.sql
+\ir schema/230_access.sql
+\ir functions/access/days.sql
+\ir functions/access/record.sql
+\ir functions/access/explain.sql
+\ir functions/access/overview.sql
 
 \ir schema/300_outbox.sql
 \ir functions/outbox/send.sql
+\ir functions/outbox/publish.sql
 \ir functions/outbox/signing.sql
 \ir functions/outbox/deliver.sql
 
 \ir schema/310_schedule.sql
 \ir functions/schedule/run_due.sql
+\ir functions/http/tasks.sql
+\ir functions/outbox/tasks.sql
+\ir functions/quota/tasks.sql
+\ir functions/limits/tasks.sql
+\ir functions/access/tasks.sql
 
 \ir schema/320_jobs.sql
 \ir functions/jobs/state.sql

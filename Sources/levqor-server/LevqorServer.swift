@@ -10,7 +10,7 @@ struct LevqorServerCommand: AsyncParsableCommand {
         abstract: "The LevqorPG server: HTTP in front of functions in PostgreSQL.",
         discussion: "Settings come from the environment; .env.template lists them all.",
         version: LevqorPG.LevqorServer.version,
-        subcommands: [Serve.self, Migrate.self, Check.self, Cluster.self, Key.self, Secret.self, Version.self],
+        subcommands: [Serve.self, Migrate.self, Check.self, Cluster.self, Key.self, Secret.self, Version.self, BenchValidate.self],
         defaultSubcommand: Serve.self
     )
 
@@ -152,4 +152,20 @@ struct Secret: AsyncParsableCommand {
 struct Version: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Print the version.")
     func run() { print(LevqorPG.LevqorServer.version) }
+}
+
+struct BenchValidate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure the validation of a body: microseconds to parse and to validate it, as JSON.",
+        shouldDisplay: false
+    )
+    @Argument(help: "File of the JSON Schema.") var schema: String
+    @Argument(help: "File of the body.") var body: String
+    @Argument(help: "How many times.") var count: Int
+
+    func validate() throws {
+        guard count > 0 else { throw ValidationError("the count is \(count): it must be at least 1") }
+    }
+
+    func run() throws { print(try Launcher.measureValidation(schema: schema, body: body, count: count)) }
 }

@@ -1,6 +1,6 @@
 -- The conventions as catalog queries. Each rule finds nothing in the product, and finds the offender that is made for it here.
 begin;
-select plan(50);
+select plan(54);
 
 create temp view product_schema as
 select n.oid, n.nspname as name
@@ -18,9 +18,11 @@ inner join pg_language as l on l.oid = p.prolang;
 -- What the server may execute: entry points and reactor functions. They run as the owner; nothing else outside of api does.
 create temp table entry_point (identity text primary key);
 insert into entry_point (identity) values
+('access.record_many(text,bigint,timestamp with time zone[],text[],uuid[],uuid[],text[],integer[],bigint[],bigint[],bigint[],bytea[],text[],text[],text[])'),
 ('core.deployment_state()'),
 ('http.handle_many(text[],integer[],integer[],text[],text[],text[],text[],text[],jsonb[])'),
 ('http.load_routes(boolean)'),
+('http.read_many(text[],text[],text[])'),
 ('ops.note_server_alive(text)'),
 ('ops.note_server_start(text,text,text)'),
 ('ops.prometheus()'),
@@ -36,10 +38,20 @@ insert into entry_point (identity) values
 create temp table dba_column (name text primary key);
 insert into dba_column (name) values
 ('core.setting.value'),
-('http.route.body_cap'), ('http.route.is_enabled'), ('http.route.limit_class'), ('http.route.timeout_ms'),
-('limits.policy.burst'), ('limits.policy.is_enabled'), ('limits.policy.quota'), ('limits.policy.window_seconds');
+('http.route.body_cap'), ('http.route.is_enabled'), ('http.route.is_metered'), ('http.route.limit_class'),
+('http.route.reads_replica'), ('http.route.timeout_ms'), ('http.route.when_limiter_fails'),
+('limits.policy.burst'), ('limits.policy.cost'), ('limits.policy.is_enabled'), ('limits.policy.is_shadow'),
+('limits.policy.quota'), ('limits.policy.shares'), ('limits.policy.window_seconds');
 create temp table dba_function (identity text primary key);
-insert into dba_function (identity) values ('core.now()'), ('core.read_id(text,text)'), ('core.show_id(text,uuid)');
+insert into dba_function (identity) values
+('access.explain_decision(text)'), ('access.list_policies(access.request)'), ('access.read_policies(text,text)'),
+('core.now()'), ('core.read_id(text,text)'), ('core.show_id(text,uuid)');
+
+-- Doors that take all calls of a route in a batch.
+create temp view plural_door as
+select f.oid, f.identity, f.prorettype, f.schema, f.name
+from product_function as f
+where f.schema = 'api' and exists (select from http.route as r where r.plural_function = 'api.' || f.name);
 
 create temp view offender as
 -- Comments.
@@ -102,10 +114,16 @@ union all
 select 'door returns http.response', f.identity
 from product_function as f
 where f.schema = 'api' and f.prorettype <> 'http.response'::regtype
+    and not exists (select from plural_door as p where p.oid = f.oid)
+union all
+select 'plural door takes and gives arrays', p.identity
+from plural_door as p
+where p.identity <> format('%s.%s(http.call[],jsonb[],jsonb[])', p.schema, p.name)
+    or p.prorettype <> 'http.response[]'::regtype
 union all
 select 'door has a route', f.identity
 from product_function as f
-where f.schema = 'api' and not exists (select from http.route as r where r.function = 'api.' || f.name)
+where f.schema = 'api' and not exists (select from http.route as r where 'api.' || f.name in (r.function, r.plural_function))
 union all
 select 'domain function is security invoker', f.identity
 from product_function as f
@@ -146,7 +164,9 @@ where f.language = 'plpgsql'
     -- A literal as the start of a variable: read by the type's own input function, once.
     and c.message <> 'target type is different type than source type'
     -- The call of a route's function, and the listing that fits any seeded table, are dynamic by purpose.
-    and not (f.identity like 'http.handle_many(%' and c.message = 'cannot determinate a result of dynamic SQL')
+    and not (f.identity ~ '^http\.(handle_many|call_single)\(' and c.message = 'cannot determinate a result of dynamic SQL')
+    -- Plural doors are called with all three arguments, whichever they need.
+    and not (f.oid in (select p.oid from plural_door as p) and c.message like 'unused parameter "p\_%"')
 
 -- Rights.
 union all
@@ -261,6 +281,20 @@ from http.route as r
 inner join pg_proc as p on p.oid = to_regproc(r.function)
 where r.method = 'GET' and p.provolatile = 'v'
 union all
+select 'reading route calls a plural function that only reads', r.method || ' ' || r.path
+from http.route as r
+inner join pg_proc as p on p.oid = to_regproc(r.plural_function)
+where r.method = 'GET' and p.provolatile = 'v'
+union all
+-- A plural door's answers leave no entry in audit.sensitive_call.
+select 'plural door answers no sensitive route', r.method || ' ' || r.path
+from http.route as r
+where r.plural_function is not null and r.is_sensitive
+union all
+select 'route answers by a function or a constant', r.method || ' ' || r.path
+from http.route as r
+where num_nonnulls(r.function, r.constant) <> 1
+union all
 select 'route belongs to a domain', r.method || ' ' || r.path || ' ' || r.domain
 from http.route as r
 where to_regnamespace(r.domain) is null
@@ -279,6 +313,8 @@ insert into rule (name) values
 ('schema has a comment'), ('table, view and sequence has a comment'), ('column has a comment'), ('function has a comment'),
 ('composite type has a comment'), ('search_path is pinned'), ('no overload'), ('arguments start with p_'),
 ('arguments have names'), ('door is security definer'), ('door returns http.response'), ('door has a route'),
+('plural door takes and gives arrays'), ('reading route calls a plural function that only reads'),
+('plural door answers no sensitive route'), ('route answers by a function or a constant'),
 ('domain function is security invoker'), ('door sets nothing'), ('nothing touches synchronous_commit'),
 ('plpgsql_check finds nothing'), ('PUBLIC executes nothing'), ('server executes entry points only'),
 ('server reads and writes no table'), ('dba changes nothing and reads no hot table'), ('everything belongs to levqor_owner'),
@@ -327,6 +363,13 @@ $$;
 create function api.write_in_get() returns http.response language sql volatile as 'select http.no_content()';
 insert into http.route (method, path, function, domain, access, responses)
 values ('GET', '/untold', 'api.write_in_get', 'nowhere', 'public', '{"404": {}}');
+create function api.untold_many(p_calls http.call[]) returns http.response language sql volatile security definer
+set search_path = pg_catalog, pg_temp as 'select http.no_content()';
+insert into http.route (method, path, function, plural_function, domain, access, is_sensitive)
+values ('GET', '/untold/many', 'api.write_in_get', 'api.untold_many', 'http', 'public', true);
+alter table http.route drop constraint route_has_function_or_constant_check;
+insert into http.route (method, path, function, constant, domain, access)
+values ('GET', '/untold/both', 'api.write_in_get', '{"status": 200}', 'http', 'public');
 insert into schedule.task (name, function, every, description) values ('untold', 'untold.missing', '1 day', 'none');
 insert into entry_point (identity) values ('untold.nameless(integer)');
 

@@ -111,3 +111,19 @@ comment on column core.deployment.schema_digest is
 'migration';
 comment on column core.deployment.deployed_by is 'login of the last deploy';
 comment on column core.deployment.deployed_at is 'when the last deploy ended';
+
+create table core.compaction (
+    table_name text not null,
+    bytes bigint not null,
+    bytes_before bigint not null,
+    times bigint not null default 1,
+    compacted_at timestamptz not null,
+    constraint compaction_pkey primary key (table_name)
+);
+comment on table core.compaction is 'Hot tables that were rewritten without their dead rows: core.compact().';
+comment on column core.compaction.table_name is 'the table';
+comment on column core.compaction.bytes is 'its size after the last rewriting';
+comment on column core.compaction.bytes_before is 'its size before';
+comment on column core.compaction.times is 'how often it was rewritten';
+comment on column core.compaction.compacted_at is 'when last';
+grant select on core.compaction to levqor_dba;

@@ -8,6 +8,7 @@ create table identity.account (
     name text not null,
     kind text not null default 'company',
     status text not null default 'active',
+    tier text not null default 'sandbox',
     signing_generation integer not null default 1,
     signing_previous_until timestamptz,
     signing_shown_at timestamptz,
@@ -27,6 +28,7 @@ comment on column identity.account.name is 'name shown to people';
 comment on column identity.account.kind is
 'operator: who runs this deployment; company; personal: made for a user who came alone';
 comment on column identity.account.status is 'active; suspended: may read only; closed: nothing';
+comment on column identity.account.tier is 'quota.tier it is on: how many calls a month, and at what prices';
 comment on column identity.account.signing_generation is
 'number of the webhook signing secret in use; the secret is derived from it and kept nowhere';
 comment on column identity.account.signing_previous_until is 'until then the previous generation signs too';

@@ -156,3 +156,70 @@ using (account_id = core.current_account() or core.sees_all());
 create policy dba_reads_all on outbox.attempt for select to levqor_dba using (true);
 
 grant select on outbox.message, outbox.attempt to levqor_dba;
+
+create table outbox.event (
+    account_id uuid not null,
+    id uuid not null default core.new_id(),
+    event_type text not null,
+    data jsonb not null,
+    key text,
+    created_at timestamptz not null,
+    constraint event_pkey primary key (account_id, id),
+    constraint event_account_id_key_key unique (account_id, key),
+    constraint event_account_id_fkey foreign key (account_id) references identity.account (id),
+    constraint event_event_type_is_dotted_check
+    check (event_type ~ '^[a-z0-9_]+(\.[a-z0-9_]+)*$' and length(event_type) <= 100),
+    constraint event_data_are_bounded_check check (octet_length(data::text) <= 1000000),
+    constraint event_key_is_short_check check (length(key) between 1 and 200)
+);
+create index event_created_at_idx on outbox.event (created_at);
+comment on table outbox.event is
+'What happened to an account and is told to its endpoints. Kept for the setting outbox.keep_events_days.';
+comment on column outbox.event.account_id is 'the account';
+comment on column outbox.event.id is 'UUIDv7; shown as evt_…; source_id of its messages in the domain outbox';
+comment on column outbox.event.event_type is 'what it tells, such as thing.verb';
+comment on column outbox.event.data is 'what the receiver gets under "data"';
+comment on column outbox.event.key is 'what it is unique by within the account; null: published as often as asked';
+comment on column outbox.event.created_at is 'when it was published';
+
+create table outbox.endpoint (
+    account_id uuid not null,
+    id uuid not null default core.new_id(),
+    url text not null,
+    event_types text[] not null default '{*}',
+    is_enabled boolean not null default true,
+    created_at timestamptz not null,
+    constraint endpoint_pkey primary key (account_id, id),
+    constraint endpoint_account_id_fkey foreign key (account_id) references identity.account (id),
+    constraint endpoint_url_is_http_without_user_check
+    check (length(url) <= 2048 and url ~ '^[hH][tT][tT][pP][sS]?://[!-"$-.0->A-Z\[\]^-~]+([/?#][!-\[\]-~]*)?$'),
+    constraint endpoint_event_types_are_patterns_check check (
+        cardinality(event_types) between 1 and 50
+        and array_position(event_types, null) is null
+        and array_to_string(event_types, ' ')
+        ~ '^(\*|[a-z0-9_]+(\.[a-z0-9_]+)*(\.\*)?)( (\*|[a-z0-9_]+(\.[a-z0-9_]+)*(\.\*)?))*$'
+    )
+);
+comment on table outbox.endpoint is
+'Where the events of an account go, each as a webhook signed with the account''s secret. Kept until it is removed.';
+comment on column outbox.endpoint.account_id is 'the account';
+comment on column outbox.endpoint.id is 'UUIDv7; shown as ep_…';
+comment on column outbox.endpoint.url is 'where to; its address is checked when the connection is made';
+comment on column outbox.endpoint.event_types is
+'which events: a type such as thing.verb, all under a prefix as thing.*, or * for all';
+comment on column outbox.endpoint.is_enabled is 'false: gets nothing';
+comment on column outbox.endpoint.created_at is 'when it was added';
+
+alter table outbox.event enable row level security;
+alter table outbox.event force row level security;
+create policy account_sees_its_events on outbox.event
+using (account_id = core.current_account() or core.sees_all());
+create policy dba_reads_all on outbox.event for select to levqor_dba using (true);
+
+alter table outbox.endpoint enable row level security;
+alter table outbox.endpoint force row level security;
+create policy account_sees_its_endpoints on outbox.endpoint
+using (account_id = core.current_account() or core.sees_all());
+create policy dba_reads_all on outbox.endpoint for select to levqor_dba using (true);
+
+grant select on outbox.event, outbox.endpoint to levqor_dba;

@@ -8,6 +8,7 @@ create table schedule.task (
     function text not null,
     every interval not null,
     timeout interval not null default interval '30 seconds',
+    is_alone boolean not null default false,
     is_enabled boolean not null default true,
     description text not null,
     origin text not null default 'local',
@@ -29,6 +30,8 @@ comment on column schedule.task.function is
 comment on column schedule.task.every is 'length of a slot: once in each';
 comment on column schedule.task.timeout is
 'how long a run may take; the server takes the longest of all as the statement timeout of its clock';
+comment on column schedule.task.is_alone is
+'true: in a transaction of its own, because it takes a lock that must not wait for other tasks to end';
 comment on column schedule.task.is_enabled is 'false: does not run';
 comment on column schedule.task.description is 'what it is for';
 comment on column schedule.task.origin is 'file: seeded by the product; local: made by the operator';

@@ -51,6 +51,7 @@ create table jobs.job (
     cancel_requested_at timestamptz,
     callback_url text,
     created_at timestamptz not null,
+    submitted_by text not null,
     started_at timestamptz,
     finished_at timestamptz,
     progress jsonb,
@@ -61,7 +62,8 @@ create table jobs.job (
         case priority when 'high' then 1 when 'normal' then 2 else 3 end
     ) stored,
     constraint job_pkey primary key (account_id, id),
-    constraint job_account_id_fkey foreign key (account_id) references identity.account (id),
+    -- No foreign key to the account: the guard has just read it, a trigger keeps an account that has jobs
+    -- (account_with_jobs_stays), and each check would lock the account's row, for which all its intakes would meet.
     constraint job_workflow_is_short_check check (length(workflow) between 1 and 128),
     constraint job_priority_is_known_check check (priority in ('low', 'normal', 'high')),
     constraint job_status_is_known_check check (status in ('queued', 'running', 'succeeded', 'failed', 'canceled')),
@@ -134,6 +136,7 @@ comment on column jobs.job.attempt_started_at is 'when the present or last attem
 comment on column jobs.job.cancel_requested_at is 'when a cancel was asked for while it ran';
 comment on column jobs.job.callback_url is 'gets a webhook when the status is final';
 comment on column jobs.job.created_at is 'when it was handed in';
+comment on column jobs.job.submitted_by is 'who handed it in: user_…, key_…, system, or role:NAME';
 comment on column jobs.job.started_at is 'when the first attempt began';
 comment on column jobs.job.finished_at is 'when the status became final';
 comment on column jobs.job.progress is 'what the worker told last of its progress';
@@ -183,7 +186,8 @@ create table jobs.transition (
     constraint transition_job_id_fkey foreign key (account_id, job_id)
     references jobs.job (account_id, id) on delete cascade
 );
-comment on table jobs.transition is 'Every change of a job''s status, written by a trigger. History: it goes with its job, by data retention '
+comment on table jobs.transition is 'Every change of a job''s status after it was handed in (that is created_at and submitted_by of the job), written by a '
+'trigger. History: it goes with its job, by data retention '
 '(levqor.retention).';
 comment on column jobs.transition.account_id is 'account of the job';
 comment on column jobs.transition.job_id is 'the job';

@@ -8,6 +8,7 @@ struct Gateway: Sendable {
     let hints: HintHub
     /// Tells the other servers of hints that came with answers.
     let notifier: HintNotifier
+    let refusals: RefusalMemory
     let metrics: GatewayMetrics
     let logger: Logger
 
@@ -29,11 +30,48 @@ struct Gateway: Sendable {
         case routeGone
     }
 
+    /// What the database said to a call's first sending, and what was known when it was sent.
+    struct First: Sendable {
+        let asked: RefusalMemory.Asked
+        let result: Result<GatewayReply, GatewayFailure>
+    }
+
+    /// Sends a call the first time. Nearly always that is all: see `outcome`.
+    ///
+    /// - Parameter reply: told once, on any thread.
+    /// - Returns: a lane to be woken when the caller has sent all that it has at hand.
+    func send(_ call: GatewayCall, reply: @escaping @Sendable (First) -> Void) -> Gather? {
+        let lane = call.route.lane == .alone ? alone : gathered
+        let asked = refusals.ask()
+        return lane.submit(call) { reply(First(asked: asked, result: $0)) } ? lane : nil
+    }
+
+    /// The outcome, when the first answer is the last; nil: `run` has to go on from there.
+    func outcome(_ first: First, of call: GatewayCall) -> Outcome? {
+        guard case .success(let reply) = first.result, case .done(let done) = reply.answer else { return nil }
+        post(reply.hints)
+        refusals.remember(done, of: call, asked: first.asked)
+        return .answer(done)
+    }
+
+    private func post(_ hints: [Hint]) {
+        for hint in hints {
+            if hint.topic == RefusalMemory.topic { refusals.forgetAll() }
+            self.hints.post(hint)
+            notifier.post(hint)
+        }
+    }
+
     /// Sends a call until it has an answer.
     ///
-    /// - Parameter match: finds the route again when it has changed under the call.
-    func run(_ first: GatewayCall, match: @Sendable (RouteTable) -> Route?) async -> Outcome {
-        var call = first
+    /// - Parameters:
+    ///   - first: what came of its first sending, if it was sent before.
+    ///   - match: finds the route again when it has changed under the call.
+    func run(
+        _ initial: GatewayCall, after first: First? = nil, match: @Sendable (RouteTable) -> Route?
+    ) async -> Outcome {
+        var call = initial
+        var first = first
         var isAlone = call.route.lane == .alone
         var tries = (stale: 0, again: 0, lost: 0)
         var until: ContinuousClock.Instant?
@@ -41,7 +79,15 @@ struct Gateway: Sendable {
 
         while true {
             let reply: GatewayReply
-            switch await (isAlone ? alone : gathered).submit(call) {
+            let asked = first?.asked ?? refusals.ask()
+            let result: Result<GatewayReply, GatewayFailure>
+            if let sent = first {
+                result = sent.result
+                first = nil
+            } else {
+                result = await (isAlone ? alone : gathered).submit(call)
+            }
+            switch result {
             case .success(let success): reply = success
             case .failure(.outcomeUnknown) where call.isRepeatable && tries.lost < 1:
                 tries.lost += 1
@@ -54,13 +100,12 @@ struct Gateway: Sendable {
             case .failure(let failure): return .failure(failure)
             }
 
-            for hint in reply.hints {
-                hints.post(hint)
-                notifier.post(hint)
-            }
+            post(reply.hints)
 
             switch reply.answer {
-            case .done(let done): return .answer(done)
+            case .done(let done):
+                refusals.remember(done, of: call, asked: asked)
+                return .answer(done)
             case .stale:
                 tries.stale += 1
                 if tries.stale > Self.mostTries { return .failure(.unavailable("the routes keep changing")) }

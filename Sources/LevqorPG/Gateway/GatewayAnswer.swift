@@ -1,3 +1,6 @@
+import HTTPTypes
+import NIOCore
+
 /// What http.handle_many said of one call.
 enum GatewayAnswer: Sendable {
     case done(Done)
@@ -11,14 +14,18 @@ enum GatewayAnswer: Sendable {
     /// An answer for the client.
     struct Done: Sendable {
         var status: Int
-        /// JSON object of header names to values.
-        var headers: JSONValue
-        var body: [UInt8]
+        var headers: HTTPFields
+        var body: ByteBuffer
         /// Placeholders in the body to names of derived secrets.
         var reveal: [(placeholder: String, secret: String)] = []
-        /// For the log only.
+        /// What decided, as JSON text: for the access record.
+        var decision: [UInt8]?
+        /// What may be said again without asking; only with a 429.
+        var refusal: RepeatableRefusal?
+        /// Who called: for the log and the access record.
         var account: String?
         var key: String?
+        /// For the log only.
         var sqlstate: String?
         /// What went wrong inside, for the log and never for the client.
         var fault: String?

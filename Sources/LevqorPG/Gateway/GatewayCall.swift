@@ -13,25 +13,30 @@ struct GatewayCall: Sendable {
     let body: [UInt8]?
     /// The account that a platform key wants to act for.
     let account: String?
+    /// By which the database knows a call that it has carried out before.
+    var idempotencyKey: String?
     /// It was charged before: the guard does not charge it again.
     var isAdmitted = false
     /// The end it asked to wait for when it was parked, as SQL wrote it.
     var waitUntil: String?
 
     /// Whether it may be sent again when nobody knows what became of it.
-    var isRepeatable: Bool { route.method == "GET" }
+    var isRepeatable: Bool { route.method == "GET" || idempotencyKey != nil }
 
     /// How much of a batch's room it takes, in bytes.
     var weight: Int { parameters.count + (body?.count ?? 0) + 256 }
 
     /// The context argument of http.handle_many, as JSON text.
     var context: [UInt8] {
-        guard account != nil || isAdmitted || waitUntil != nil else { return Self.emptyContext }
+        guard account != nil || isAdmitted || waitUntil != nil || idempotencyKey != nil else {
+            return Self.emptyContext
+        }
         return JSONText.encode(
             .object([
                 ("account", account.map(JSONValue.string)),
                 ("admitted", isAdmitted ? .bool(true) : nil),
                 ("wait_until", waitUntil.map(JSONValue.string)),
+                ("idempotency_key", idempotencyKey.map(JSONValue.string)),
             ])
         )
     }

@@ -25,29 +25,52 @@ final class GatewayMetrics: Sendable {
         var parked = 0
     }
 
-    private let state = Locked(Snapshot())
+    /// What is kept of a route: found by one look-up a request.
+    private struct Route {
+        var statuses: [Int: Int] = [:]
+        var durations = Histogram()
+    }
+
+    private struct State {
+        var routes: [String: Route] = [:]
+        var others = Snapshot()
+    }
+
+    private let state = Locked(State())
 
     /// - Parameter route: method and pattern of the route, never the path itself, so that the label stays bounded.
     func noteRequest(route: String, status: Int, duration: Duration) {
         let seconds = duration.inSeconds
         let bucket = Self.bounds.firstIndex { seconds <= $0 } ?? Self.bounds.count
         state.withLock { state in
-            state.requests[Key(route: route, status: status), default: 0] += 1
-            state.durations[route, default: Histogram()].buckets[bucket] += 1
-            state.durations[route, default: Histogram()].sum += seconds
+            func note(_ route: inout Route) {
+                route.statuses[status, default: 0] += 1
+                route.durations.buckets[bucket] += 1
+                route.durations.sum += seconds
+            }
+            note(&state.routes[route, default: Route()])
         }
     }
 
     func noteBatch(_ calls: Int) {
         state.withLock { state in
-            state.batches += 1
-            state.batchedCalls += calls
+            state.others.batches += 1
+            state.others.batchedCalls += calls
         }
     }
 
     func noteParked(_ change: Int) {
-        state.withLock { $0.parked += change }
+        state.withLock { $0.others.parked += change }
     }
 
-    var snapshot: Snapshot { state.withLock { $0 } }
+    var snapshot: Snapshot {
+        state.withLock { state in
+            var snapshot = state.others
+            for (name, route) in state.routes {
+                for (status, count) in route.statuses { snapshot.requests[Key(route: name, status: status)] = count }
+                snapshot.durations[name] = route.durations
+            }
+            return snapshot
+        }
+    }
 }

@@ -3,16 +3,26 @@
 /// No call ever waits for a batch to fill: a free connection takes whatever is there, alone if it is alone.
 final class Gather: Sendable {
     /// A call and who waits for its answer.
-    struct Pending: Sendable {
+    final class Pending: Sendable {
         let call: GatewayCall
-        let enqueuedAt: ContinuousClock.Instant
-        let reply: CheckedContinuation<Result<GatewayReply, GatewayFailure>, Never>
+        let enqueuedAt = ContinuousClock.now
+        /// Told once, on any thread.
+        let reply: @Sendable (Result<GatewayReply, GatewayFailure>) -> Void
+
+        init(_ call: GatewayCall, reply: @escaping @Sendable (Result<GatewayReply, GatewayFailure>) -> Void) {
+            self.call = call
+            self.reply = reply
+        }
     }
 
     private struct State {
         var pending: [Pending] = []
         var head = 0
-        var idle: [CheckedContinuation<[Pending], Never>] = []
+        var idle: [CheckedContinuation<Void, Never>] = []
+        /// Whether a worker has been woken that has not looked yet.
+        var isWaking = false
+        /// Whether somebody will call `wake` soon.
+        var isWakePlanned = false
         var isClosed = false
         var connections = 0
 
@@ -29,7 +39,7 @@ final class Gather: Sendable {
     ///   - mostCalls: bound of a batch in calls.
     ///   - mostBytes: bound of a batch in bytes; one call above it goes alone.
     ///   - mostPending: how many calls may wait; more are answered 503 at once.
-    init(name: String, mostCalls: Int = 48, mostBytes: Int = 256 * 1024, mostPending: Int = 8192) {
+    init(name: String, mostCalls: Int = 128, mostBytes: Int = 256 * 1024, mostPending: Int = 8192) {
         self.name = name
         self.mostCalls = mostCalls
         self.mostBytes = mostBytes
@@ -38,44 +48,72 @@ final class Gather: Sendable {
 
     /// Hands a call over and waits for its reply. A caller that is cancelled still waits: its batch runs on for the others.
     func submit(_ call: GatewayCall) async -> Result<GatewayReply, GatewayFailure> {
-        await withCheckedContinuation { reply in
-            let pending = Pending(call: call, enqueuedAt: .now, reply: reply)
-            let action: (() -> Void)? = state.withLock { state in
-                if state.isClosed {
-                    return { reply.resume(returning: .failure(.unavailable("the server is stopping"))) }
-                }
-                if let worker = state.idle.popLast() { return { worker.resume(returning: [pending]) } }
-                if state.count >= mostPending {
-                    return { reply.resume(returning: .failure(.unavailable("too many calls are waiting"))) }
-                }
-                state.pending.append(pending)
-                return nil
-            }
-            action?()
+        await withCheckedContinuation { continuation in
+            if submit(call, reply: { continuation.resume(returning: $0) }) { wake() }
         }
+    }
+
+    /// Hands a call over.
+    ///
+    /// - Returns: whether the caller has to call `wake`: at once, or when it has handed over all that it has at hand.
+    func submit(
+        _ call: GatewayCall, reply: @escaping @Sendable (Result<GatewayReply, GatewayFailure>) -> Void
+    ) -> Bool {
+        let (refusal, isToWake): (String?, Bool) = state.withLock { state in
+            if state.isClosed { return ("the server is stopping", false) }
+            if state.count >= mostPending { return ("too many calls are waiting", false) }
+            state.pending.append(Pending(call, reply: reply))
+            let isToWake = !state.isWakePlanned && !state.isWaking && !state.idle.isEmpty
+            if isToWake { state.isWakePlanned = true }
+            return (nil, isToWake)
+        }
+        if let refusal { reply(.failure(.unavailable(refusal))) }
+        return isToWake
+    }
+
+    /// Wakes a connection that has nothing to do, when there are calls. One at a time: by the time it looks, it takes
+    /// whatever is there.
+    func wake() {
+        let idle: CheckedContinuation<Void, Never>? = state.withLock { state in
+            state.isWakePlanned = false
+            return worker(&state)
+        }
+        idle?.resume()
     }
 
     /// The next batch for a connection; empty when there will be no more.
     func next() async -> [Pending] {
-        await withCheckedContinuation { worker in
-            let batch: [Pending]? = state.withLock { state in
-                if state.count > 0 { return take(&state) }
-                if state.isClosed { return [] }
-                state.idle.append(worker)
-                return nil
+        var wasWoken = false
+        while true {
+            let (batch, another): ([Pending]?, CheckedContinuation<Void, Never>?) = state.withLock { state in
+                if wasWoken { state.isWaking = false }
+                if state.count > 0 { return (take(&state), worker(&state)) }
+                return (state.isClosed ? [] : nil, nil)
             }
-            if let batch { worker.resume(returning: batch) }
+            another?.resume()
+            if let batch { return batch }
+            await withCheckedContinuation { worker in
+                let isToLook = state.withLock { state in
+                    if state.count > 0 || state.isClosed { return true }
+                    state.idle.append(worker)
+                    return false
+                }
+                wasWoken = !isToLook
+                if isToLook { worker.resume() }
+            }
         }
     }
 
     /// Takes a batch back that was not sent. It is the first to go, by another connection.
     func putBack(_ batch: [Pending]) {
-        let worker: CheckedContinuation<[Pending], Never>? = state.withLock { state in
-            if let worker = state.idle.popLast() { return worker }
-            state.pending.insert(contentsOf: batch, at: state.head)
-            return nil
-        }
-        worker?.resume(returning: batch)
+        state.withLock { $0.pending.insert(contentsOf: batch, at: $0.head) }
+        wake()
+    }
+
+    private func worker(_ state: inout State) -> CheckedContinuation<Void, Never>? {
+        guard state.count > 0, !state.isWaking, let worker = state.idle.popLast() else { return nil }
+        state.isWaking = true
+        return worker
     }
 
     /// Says whether a worker has a connection now.
@@ -97,7 +135,7 @@ final class Gather: Sendable {
             return expired
         }
         for pending in expired {
-            pending.reply.resume(returning: .failure(.unavailable("the database does not answer")))
+            pending.reply(.failure(.unavailable("the database does not answer")))
         }
     }
 
@@ -108,7 +146,7 @@ final class Gather: Sendable {
             defer { state.idle = [] }
             return state.idle
         }
-        for worker in idle { worker.resume(returning: []) }
+        for worker in idle { worker.resume() }
     }
 
     /// Lets no more calls in and answers those that wait with 503: nobody will serve them.
@@ -121,7 +159,7 @@ final class Gather: Sendable {
             }
             return Array(state.pending[state.head...])
         }
-        for pending in left { pending.reply.resume(returning: .failure(.unavailable("the server is stopping"))) }
+        for pending in left { pending.reply(.failure(.unavailable("the server is stopping"))) }
     }
 
     /// Whether it is closed and nobody waits any more.

@@ -65,7 +65,7 @@ struct GatherWorker: Sendable {
                     }
                     let deadline = max(Self.answerDeadline, (timeout ?? .zero) + .seconds(5))
                     let result = try await connection.queryPrepared(
-                        Batch.statement, Batch.parameters(batch.map(\.call)), deadline: deadline, cancellable: false
+                        Batch.statement, Batch.parameters(batch), deadline: deadline, cancellable: false
                     )
                     deliver(Batch.replies(result, count: batch.count), to: batch)
                 } catch let error as PostgresError {
@@ -82,9 +82,9 @@ struct GatherWorker: Sendable {
     private func deliver(_ replies: [GatewayReply?], to batch: [Gather.Pending]) {
         for (pending, reply) in zip(batch, replies) {
             if let reply {
-                pending.reply.resume(returning: .success(reply))
+                pending.reply(.success(reply))
             } else {
-                pending.reply.resume(returning: .failure(.outcomeUnknown))
+                pending.reply(.failure(.outcomeUnknown))
             }
         }
     }
@@ -99,11 +99,10 @@ struct GatherWorker: Sendable {
         )
         for pending in batch {
             switch error.code {
-            case .server: pending.reply.resume(returning: .failure(.refused(error)))
-            case .invalidParameter: pending.reply.resume(returning: .failure(.refused(error)))
+            case .server: pending.reply(.failure(.refused(error)))
+            case .invalidParameter: pending.reply(.failure(.refused(error)))
             default:
-                let isUnknown = error.isOutcomeUnknown || error.code == .deadlineExceeded
-                pending.reply.resume(returning: .failure(isUnknown ? .outcomeUnknown : .unavailable("no connection")))
+                pending.reply(.failure(error.mayHaveBeenDone ? .outcomeUnknown : .unavailable("no connection")))
             }
         }
     }

@@ -4,6 +4,9 @@ extension PostgresError {
         code == .server && ["40001", "40P01", "55P03"].contains(sqlstate)
     }
 
+    /// The statement went out, and nobody knows whether it was carried out.
+    var mayHaveBeenDone: Bool { isOutcomeUnknown || code == .deadlineExceeded }
+
     /// A data exception or a broken constraint: the same statement with the same parameters will fail again.
     var isOfItsContent: Bool {
         guard code == .server, let kind = sqlstate?.prefix(2) else { return code == .invalidParameter }

@@ -1,11 +1,20 @@
 /// One row of http.route, ready to be matched and checked.
-struct Route: Sendable {
+///
+/// A class, as every request carries its route along: copying all of it would cost more than finding it.
+final class Route: Sendable {
     /// Which connections carry its calls.
     enum Lane: String, Sendable {
         /// Shares a statement with other calls.
         case gathered
         /// Has a statement of its own.
         case alone
+    }
+
+    /// Who may call it.
+    enum Access: String, Sendable {
+        case `public`
+        /// Whoever has a live API key.
+        case key
     }
 
     let id: Int
@@ -21,4 +30,32 @@ struct Route: Sendable {
     let body: JSONSchema?
     /// Rules of path and query parameters, by name.
     let parameters: [String: ParameterRule]
+    let access: Access
+    /// The class of routes whose refusals it shares; nil: it is never limited.
+    let limitClass: String?
+    /// The answer, when it is always the same; the database is not asked then.
+    let constant: ConstantAnswer?
+
+    /// Method and pattern, as logs, figures and the access record name it.
+    let name: String
+
+    init(
+        id: Int, method: String, path: String, version: Int, lane: Lane, timeout: Duration, bodyCap: Int,
+        body: JSONSchema?, parameters: [String: ParameterRule], access: Access = .public, limitClass: String? = nil,
+        constant: ConstantAnswer? = nil
+    ) {
+        self.id = id
+        self.method = method
+        self.path = path
+        self.version = version
+        self.lane = lane
+        self.timeout = timeout
+        self.bodyCap = bodyCap
+        self.body = body
+        self.parameters = parameters
+        self.access = access
+        self.limitClass = limitClass
+        self.constant = constant
+        name = "\(method) \(path)"
+    }
 }

@@ -73,7 +73,8 @@ actor RouteLoading {
     private static func rows(_ connection: PostgresConnection, _ argument: String = "") async throws -> PostgresResult {
         try await connection.query(
             """
-            select id, method, path, version, lane, timeout_ms, body_cap, request_schema, parameters
+            select id, method, path, version, lane, timeout_ms, body_cap, request_schema, parameters, limit_class, constant,
+                access
             from http.load_routes(\(argument))
             """,
             deadline: .seconds(30)
@@ -90,11 +91,20 @@ actor RouteLoading {
             let parameters = try row.string(8).map { try JSONParser.parse($0) }?.object?.members ?? []
             var rules: [String: ParameterRule] = [:]
             for parameter in parameters { rules[parameter.name] = try ParameterRule(parameter.value) }
-            return Route(
+            let route = Route(
                 id: id, method: method, path: path, version: version, lane: lane, timeout: .milliseconds(timeout),
                 bodyCap: bodyCap, body: try row.string(7).map { try JSONSchema(try JSONParser.parse($0)) },
-                parameters: rules
+                parameters: rules, access: row.string(11).flatMap(Route.Access.init) ?? .public,
+                limitClass: row.string(9),
+                constant: try row.string(10).map { try ConstantAnswer(try JSONParser.parse($0), route: name) }
             )
+            guard route.constant == nil || route.access == .public else {
+                throw RouteError(
+                    route: name, reason: "its answer is constant, so that anybody gets it: access must be public")
+            }
+            return route
+        } catch let error as RouteError {
+            throw error
         } catch {
             throw RouteError(route: name, reason: "\(error)")
         }

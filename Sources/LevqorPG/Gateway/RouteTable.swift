@@ -39,15 +39,20 @@ struct RouteTable: Sendable {
     }
 
     private let root: Node
+    /// Paths without a `{named}` segment, which are most, as they are written. Such a path wins over any other.
+    private let literals: [String: Node]
     let count: Int
 
     init(_ routes: [Route]) {
         count = routes.count
         root = Node(routes.map { (Self.segments($0.path)[...], [], $0) })
+        let literal = Dictionary(grouping: routes.filter { !$0.path.contains("{") }, by: \.path)
+        literals = literal.mapValues { Node($0.map { ([], [], $0) }) }
     }
 
     /// Finds a route. The path is percent-decoded here, segment by segment; an encoding that is no UTF-8 is not found.
     func match(method: String, path: String) -> Match {
+        if let route = literals[path]?.routes[method] { return .found(route.0, parameters: []) }
         guard path.hasPrefix("/") else { return .notFound }
         let segments = Self.segments(path)
         guard let (node, values) = Self.find(root, segments[...], []) else { return .notFound }

@@ -39,11 +39,17 @@ final class HintHub: Sendable {
     private struct State {
         /// Waiters by pattern and number: lower numbers came first and are woken first.
         var waiters: [String: [(number: UInt64, waiter: Waiter)]] = [:]
+        /// How many patterns of waiters begin with a part: nearly every hint finds nobody, and should find that out cheaply.
+        var firstParts: [Substring: Int] = [:]
         var next: UInt64 = 0
         var isStopped = false
     }
 
     private let state = Locked(State())
+
+    private static func firstPart(_ text: String) -> Substring {
+        text.utf8.firstIndex(of: UInt8(ascii: "/")).map { text[..<$0] } ?? text[...]
+    }
 
     /// Waits for a hint on one of the patterns, at most for `time`. Ends early when the task is cancelled or `stop` is called.
     ///
@@ -60,6 +66,7 @@ final class HintHub: Sendable {
                     state.next += 1
                     for pattern in patterns {
                         state.waiters[pattern, default: []].append((state.next, waiter))
+                        state.firstParts[Self.firstPart(pattern), default: 0] += 1
                     }
                     return state.next
                 }
@@ -86,6 +93,8 @@ final class HintHub: Sendable {
 
     /// Wakes as many waiters as there is work, those that came first.
     func post(_ hint: Hint) {
+        let part = Self.firstPart(hint.topic)
+        guard state.withLock({ $0.firstParts[part] != nil }) else { return }
         var left = hint.count
         let patterns = Hint.patterns(of: hint.topic)
         while left > 0 {
@@ -129,6 +138,10 @@ final class HintHub: Sendable {
             state.waiters = state.waiters.mapValues { $0.filter { taken[$0.number] == nil } }.filter {
                 !$0.value.isEmpty
             }
+            state.firstParts = [:]
+            for (pattern, waiters) in state.waiters {
+                state.firstParts[Self.firstPart(pattern), default: 0] += waiters.count
+            }
             if stopping { state.isStopped = true }
             return taken.sorted { $0.key < $1.key }.map(\.value)
         }
@@ -143,6 +156,8 @@ final class HintHub: Sendable {
             // Numbers only grow, so the lists are sorted. A pattern that was given twice stands there twice.
             while let index = state.waiters[pattern]?.firstSortedIndex(of: number) {
                 state.waiters[pattern]?.remove(at: index)
+                let part = Self.firstPart(pattern)
+                if let count = state.firstParts[part] { state.firstParts[part] = count > 1 ? count - 1 : nil }
             }
             if state.waiters[pattern]?.isEmpty == true { state.waiters[pattern] = nil }
         }

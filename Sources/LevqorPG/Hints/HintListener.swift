@@ -7,14 +7,19 @@ final class HintListener: Service {
     private let hub: HintHub
     private let notifier: HintNotifier
     private let routes: RouteStore
+    private let refusals: RefusalMemory
     private let logger: Logger
     private let connected = Locked(false)
 
-    init(listener: PostgresListener, hub: HintHub, notifier: HintNotifier, routes: RouteStore, logger: Logger) {
+    init(
+        listener: PostgresListener, hub: HintHub, notifier: HintNotifier, routes: RouteStore, refusals: RefusalMemory,
+        logger: Logger
+    ) {
         self.listener = listener
         self.hub = hub
         self.notifier = notifier
         self.routes = routes
+        self.refusals = refusals
         self.logger = logger
     }
 
@@ -28,11 +33,13 @@ final class HintListener: Service {
                 case .connected:
                     self.connected.withLock { $0 = true }
                     // Anything may have been missed: everybody looks for himself.
+                    self.refusals.forgetAll()
                     await self.routes.reload()
                     self.hub.postAll()
                 case .notification(_, let payload, let pid):
                     if self.notifier.isOwn(pid) { return }
                     guard let hint = Hint(payload[...]) else { return }
+                    if hint.topic == RefusalMemory.topic { self.refusals.forgetAll() }
                     if hint.topic == "routes" { await self.routes.reload() }
                     self.hub.post(hint)
                 case .disconnected(let error):

@@ -73,7 +73,19 @@ extension IPAddress: CustomStringConvertible {
     var description: String {
         switch family {
         case .v4:
-            return (0..<4).map { String(low >> (24 - 8 * $0) & 0xff) }.joined(separator: ".")
+            // At most fifteen bytes, which a String holds without an allocation.
+            return String(unsafeUninitializedCapacity: 15) { text in
+                var count = 0
+                for part in 0..<4 {
+                    let number = UInt8(truncatingIfNeeded: low >> (24 - 8 * UInt64(part)))
+                    if part > 0 { text[count] = UInt8(ascii: "."); count += 1 }
+                    if number >= 100 { text[count] = UInt8(ascii: "0") + number / 100; count += 1 }
+                    if number >= 10 { text[count] = UInt8(ascii: "0") + number / 10 % 10; count += 1 }
+                    text[count] = UInt8(ascii: "0") + number % 10
+                    count += 1
+                }
+                return count
+            }
         case .v6:
             var bytes = [high.bigEndian, low.bigEndian]
             var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))

@@ -50,16 +50,23 @@ struct PostgresArrayLiteral {
         bytes.append(contentsOf: "NULL".utf8)
     }
 
-    /// Copies whole runs between the two bytes that need an escape.
+    /// Makes room for the worst case first: JSON, which is what comes most, has a quote every few bytes.
     private mutating func appendQuoted(_ text: UnsafeBufferPointer<UInt8>) {
-        bytes.append(UInt8(ascii: "\""))
-        var start = 0
-        for index in 0..<text.count where text[index] == UInt8(ascii: "\"") || text[index] == UInt8(ascii: "\\") {
-            bytes.append(contentsOf: text[start..<index])
-            bytes.append(UInt8(ascii: "\\"))
-            start = index
+        let start = bytes.count
+        bytes.append(contentsOf: repeatElement(UInt8(ascii: "\""), count: 2 * text.count + 2))
+        let end = bytes.withUnsafeMutableBufferPointer { bytes in
+            var place = start + 1
+            for byte in text {
+                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
+                    bytes[place] = UInt8(ascii: "\\")
+                    place += 1
+                }
+                bytes[place] = byte
+                place += 1
+            }
+            bytes[place] = UInt8(ascii: "\"")
+            return place + 1
         }
-        bytes.append(contentsOf: text[start..<text.count])
-        bytes.append(UInt8(ascii: "\""))
+        bytes.removeLast(bytes.count - end)
     }
 }

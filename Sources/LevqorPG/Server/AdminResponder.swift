@@ -16,7 +16,10 @@ struct AdminResponder: HTTPResponder {
     }
 
     private func answer(method: String, path: String) async -> Response {
-        if let response = await health.answer(method: method, path: path) { return response }
+        if let answer = await health.answer(method: method, path: path) {
+            return Response(
+                status: .init(code: answer.status), headers: answer.headers, body: .init(byteBuffer: answer.body))
+        }
         let isFound = method == "GET" && path == "/metrics"
         return Response(
             status: isFound ? .ok : .notFound,

@@ -12,18 +12,20 @@ struct ClientAddress: Sendable {
     /// - Parameters:
     ///   - peer: the address of the socket.
     ///   - forwarded: values of the X-Forwarded-For headers, in order.
-    func find(peer: String, forwarded: [String]) -> String {
-        guard let peerAddress = IPAddress(peer) else { return "0.0.0.0" }
-        var current = peerAddress
-        guard !forwarded.isEmpty, isTrusted(current) else { return current.description }
+    /// - Returns: 0.0.0.0 when the socket's address is not known: it has gone.
+    func find(peer: IPAddress?, forwarded: [String]) -> IPAddress {
+        guard var current = peer else { return IPAddress(v4: 0) }
+        guard !forwarded.isEmpty, isTrusted(current) else { return current }
+        // As most proxies write it.
+        if forwarded.count == 1, let only = IPAddress(forwarded[0]) { return only }
         let hops = forwarded.joined(separator: ",").split(separator: ",", omittingEmptySubsequences: false)
         for hop in hops.reversed() {
             // What is no address was not written by a proxy we trust: the hop that told it is the client.
-            guard let address = IPAddress(Self.withoutPort(hop)) else { return current.description }
+            guard let address = IPAddress(Self.withoutPort(hop)) else { return current }
             current = address
             if !isTrusted(current) { break }
         }
-        return current.description
+        return current
     }
 
     private func isTrusted(_ address: IPAddress) -> Bool {

@@ -1,5 +1,4 @@
 import HTTPTypes
-import Hummingbird
 
 /// Cross-origin requests, by a list of origins that may make them.
 struct CrossOrigin: Sendable {
@@ -15,8 +14,8 @@ struct CrossOrigin: Sendable {
     }
 
     /// The answer to a preflight; nil when the request is none.
-    func preflight(_ request: Request, methods: [String]) -> Response? {
-        guard request.method == .options, request.headers[.accessControlRequestMethod] != nil else { return nil }
+    func preflight(_ request: RequestHead, methods: [String]) -> Answer? {
+        guard request.method == "OPTIONS", request.requestedMethod != nil else { return nil }
         var headers = HTTPFields()
         if let origin = allowed(request) {
             headers[.accessControlAllowOrigin] = origin
@@ -24,11 +23,11 @@ struct CrossOrigin: Sendable {
             headers[.accessControlAllowHeaders] = Self.allowedHeaders
             headers[.accessControlMaxAge] = "600"
         }
-        return Response(status: .noContent, headers: headers)
+        return Answer(status: 204, headers: headers)
     }
 
     /// Opens a response to the page that asked, when its origin is on the list.
-    func open(_ headers: inout HTTPFields, for request: Request) {
+    func open(_ headers: inout HTTPFields, for request: RequestHead) {
         guard !origins.isEmpty else { return }
         // Also where the origin is refused: a cache must not show one page's answer to another.
         headers[values: .vary] += ["Origin"]
@@ -38,7 +37,7 @@ struct CrossOrigin: Sendable {
         headers[.crossOriginResourcePolicy] = "cross-origin"
     }
 
-    private func allowed(_ request: Request) -> String? {
-        request.headers[.origin].flatMap { origins.contains($0) ? $0 : nil }
+    private func allowed(_ request: RequestHead) -> String? {
+        request.origin.flatMap { origins.contains($0) ? $0 : nil }
     }
 }

@@ -1,8 +1,5 @@
 import Foundation
-import HTTPTypes
-import Hummingbird
 import Logging
-import NIOCore
 import ServiceLifecycle
 
 /// Alive and ready: what load balancers and people ask first. Neither needs a key, and neither is rate limited.
@@ -34,13 +31,13 @@ final class Health: Service {
     }
 
     /// The answer, when the request is for one of the two.
-    func answer(method: String, path: String) async -> Response? {
+    func answer(method: String, path: String) async -> Answer? {
         guard method == "GET", paths.contains(path) else { return nil }
         if path == "/health" {
-            return respond(200, .object([("ok", .bool(true)), ("ts", .int(Int(Self.now())))]))
+            return .json(200, .object([("ok", .bool(true)), ("ts", .int(Int(Self.now())))]))
         }
         let (reasons, details) = await readiness()
-        return respond(
+        return .json(
             reasons.isEmpty ? 200 : 503,
             .object([
                 ("ready", .bool(reasons.isEmpty)),
@@ -88,13 +85,6 @@ final class Health: Service {
         let look = Look(at: .now, reasons: reasons, details: details)
         looks.withLock { $0 = (look, nil) }
         return look
-    }
-
-    private func respond(_ status: Int, _ body: JSONValue) -> Response {
-        Response(
-            status: HTTPResponse.Status(code: status), headers: [.contentType: "application/json"],
-            body: ResponseBody(byteBuffer: ByteBuffer(bytes: JSONText.encode(body)))
-        )
     }
 
     private static func now() -> Double {

@@ -13,23 +13,23 @@ public struct LevqorServer: Sendable {
     private let masterKey: MasterKey
     private let logger: Logger
     private let extraServices: [any Service]
-    private let bodyDeadline: Duration
+    private let limits: ConnectionLimits
 
     /// - Parameters:
     ///   - databaseURL: where the database is: the one configured, or the embedded one.
     ///   - masterKey: what signing secrets are derived from.
     ///   - extraServices: what must outlive everything else, such as the embedded cluster.
-    ///   - bodyDeadline: how long a client may take to send a body.
+    ///   - limits: what one connection of a client may take.
     init(
         configuration: ServerConfiguration, databaseURL: String, masterKey: MasterKey, logger: Logger,
-        extraServices: [any Service], bodyDeadline: Duration = .seconds(30)
+        extraServices: [any Service], limits: ConnectionLimits = ConnectionLimits()
     ) {
         self.configuration = configuration
         self.databaseURL = databaseURL
         self.masterKey = masterKey
         self.logger = logger
         self.extraServices = extraServices
-        self.bodyDeadline = bodyDeadline
+        self.limits = limits
     }
 
     /// Serves until SIGTERM or SIGINT, then drains: ready turns false, parked requests are answered, what is under way ends.
@@ -38,6 +38,8 @@ public struct LevqorServer: Sendable {
     func run(onReady: @escaping @Sendable (_ url: String, _ adminURL: String) -> Void) async throws {
         let hub = HintHub()
         let metrics = GatewayMetrics()
+        let refusals = RefusalMemory()
+        let access = AccessLog()
         let heartbeats = Heartbeats()
         let serverName = "\(ProcessInfo.processInfo.hostName)-\(getpid())-\(RequestIDs.choose(nil).prefix(8))"
 
@@ -66,8 +68,8 @@ public struct LevqorServer: Sendable {
         let gathered = Gather(name: "gathered")
         let alone = Gather(name: "alone", mostCalls: 1)
         let gateway = Gateway(
-            gathered: gathered, alone: alone, routes: routes, hints: hub, notifier: notifier, metrics: metrics,
-            logger: logger
+            gathered: gathered, alone: alone, routes: routes, hints: hub, notifier: notifier, refusals: refusals,
+            metrics: metrics, logger: logger
         )
         let lanes = LaneService(
             workers: (0..<configuration.connections).map { _ in
@@ -111,32 +113,36 @@ public struct LevqorServer: Sendable {
                 }(),
                 channels: [HintNotifier.channel], logger: logger
             ),
-            hub: hub, notifier: notifier, routes: routes, logger: logger
+            hub: hub, notifier: notifier, routes: routes, refusals: refusals, logger: logger
+        )
+        let recorder = AccessRecorder(
+            log: access, hash: try AddressHash(masterKey), server: serverName,
+            configuration: {
+                var relaxed = database("access", statementTimeout: "10s", lockTimeout: "2s")
+                relaxed.settings["synchronous_commit"] = "off"
+                return relaxed
+            }(),
+            heartbeats: heartbeats, logger: logger
         )
         let metricsPage = MetricsPage(
-            gateway: gateway, pools: [("reactor", pool)], heartbeats: heartbeats, listener: listener, outbox: outbox,
+            gateway: gateway, access: access, pools: [("reactor", pool)], heartbeats: heartbeats, listener: listener,
+            outbox: outbox,
             health: health, logger: logger
         )
 
         let addresses = Addresses(onReady: onReady)
-        let presence = ClientPresence()
-        let publicApplication = Application(
+        let publicServer = PublicChannel(
             responder: GatewayResponder(
-                gateway: gateway,
-                reader: RequestReader(
-                    address: ClientAddress(trusting: configuration.trustedProxies), bodyDeadline: bodyDeadline),
+                gateway: gateway, reader: RequestReader(),
+                address: ClientAddress(trusting: configuration.trustedProxies),
                 crossOrigin: CrossOrigin(origins: configuration.corsOrigins), health: health, masterKey: masterKey,
-                logger: logger, presence: presence
+                access: access, log: RequestLog(logger)
             ),
-            server: .http1(
-                configuration: .init(
-                    additionalChannelHandlers: [HangUpHandler(presence), BareResponseHandler(), TimeoutHandler()],
-                    idleTimeout: .seconds(75)
-                )
-            ),
+            limits: limits
+        ).server(
             configuration: .init(address: .hostname(configuration.host, port: configuration.port), backlog: 4096),
             onServerRunning: { channel in addresses.setPublic(channel.localAddress, host: configuration.host) },
-            logger: quiet(logger)
+            eventLoopGroup: EventLoopGroupProvider.singleton.eventLoopGroup, logger: quiet(logger)
         )
         let adminApplication = Application(
             responder: AdminResponder(health: health, metrics: metricsPage),
@@ -146,12 +152,13 @@ public struct LevqorServer: Sendable {
         )
 
         // Shut down from the last to the first: ready turns false, parked requests are answered, the addresses close after
-        // the drain's seconds, the reactor drains, and the connections go last.
+        // the drain's seconds, the reactor drains, the connections go, and the last rows of the access record are written.
         var group = ServiceGroupConfiguration(
             services: extraServices.map { .init(service: $0) } + [
-                .init(service: pool), .init(service: notifier), .init(service: lanes), .init(service: listener),
+                .init(service: pool), .init(service: recorder), .init(service: notifier), .init(service: lanes),
+                .init(service: listener),
                 .init(service: clock), .init(service: outbox), .init(service: adminApplication),
-                .init(service: publicApplication),
+                .init(service: publicServer),
                 .init(service: HubService(hub: hub, drain: .seconds(configuration.drainSeconds))),
                 .init(service: health),
             ],

@@ -3,6 +3,7 @@ import Logging
 /// Renders all figures in the Prometheus text format 0.0.4: those of this process, and those the database tells.
 struct MetricsPage: Sendable {
     let gateway: Gateway
+    let access: AccessLog
     let pools: [(name: String, pool: PostgresPool)]
     let heartbeats: Heartbeats
     let listener: HintListener
@@ -62,6 +63,23 @@ struct MetricsPage: Sendable {
             "levqor_listener_connected", "gauge", "1 while hints of other servers are heard.",
             listener.isConnected ? 1 : 0)
         text.single("levqor_outbound_in_flight", "gauge", "Transfers under way.", Double(outbox.inFlight))
+        let refusals = gateway.refusals.figures
+        text.single(
+            "levqor_refusals_remembered", "gauge", "Callers that are refused from memory until their time comes.",
+            Double(refusals.remembered))
+        text.single(
+            "levqor_refusals_from_memory_total", "counter", "Requests refused without the database.",
+            Double(refusals.answered))
+        let rows = access.figures
+        text.single(
+            "levqor_access_rows_written_total", "counter", "Rows of the access record that the database has.",
+            Double(rows.written))
+        text.single(
+            "levqor_access_rows_dropped_total", "counter", "Rows of the access record that were lost.",
+            Double(rows.dropped))
+        text.single(
+            "levqor_access_rows_waiting", "gauge", "Rows of the access record that are not written yet.",
+            Double(rows.waiting))
     }
 
     /// The database's own figures: rows of name, help, type, labels, value. Left out, and said so, when it does not answer.

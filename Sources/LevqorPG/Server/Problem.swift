@@ -1,3 +1,6 @@
+import HTTPTypes
+import NIOCore
+
 /// An RFC 9457 problem that the server renders itself, because the database was not asked or gave no answer.
 struct Problem: Error, Sendable {
     let status: Int
@@ -24,6 +27,18 @@ struct Problem: Error, Sendable {
         )
     }
 
+    /// The problem as an answer.
+    func answer(requestID: String) -> Answer {
+        var answer = Answer(
+            status: status, headers: [.contentType: "application/problem+json"],
+            body: ByteBuffer(bytes: body(requestID: requestID))
+        )
+        for (name, value) in headers {
+            if let name = HTTPField.Name(name) { answer.headers[name] = value }
+        }
+        return answer
+    }
+
     private static func entry(_ violation: JSONSchemaViolation) -> JSONValue {
         .object([
             ("pointer", .string(violation.pointer)),
@@ -35,6 +50,19 @@ struct Problem: Error, Sendable {
 
     static func badRequest(_ detail: String, hint: String? = nil) -> Problem {
         Problem(status: 400, slug: "bad-request", title: "The request is not well formed", detail: detail, hint: hint)
+    }
+
+    /// As SQL says it of a key that it does not find.
+    static let unknownKey = unauthenticated("This API key is unknown.")
+
+    /// As SQL says it of a call without a key, where one is needed.
+    static let noKey = unauthenticated("Send an API key in the header X-Api-Key.")
+
+    private static func unauthenticated(_ detail: String) -> Problem {
+        Problem(
+            status: 401, slug: "unauthenticated", title: "A valid API key is needed", detail: detail,
+            headers: [("WWW-Authenticate", "ApiKey realm=\"levqor\"")]
+        )
     }
 
     static let notFound = Problem(
@@ -59,8 +87,22 @@ struct Problem: Error, Sendable {
 
     static let requestTimeout = Problem(
         status: 408, slug: "request-timeout", title: "The request came too slowly",
-        detail: "The body did not come in time.",
-        headers: [("Connection", "close")]
+        detail: "The body did not come in time."
+    )
+
+    static let slowHead = Problem(
+        status: 408, slug: "request-timeout", title: "The request came too slowly",
+        detail: "The head did not come in time."
+    )
+
+    static let expectationFailed = Problem(
+        status: 417, slug: "expectation-failed", title: "The header Expect cannot be met",
+        detail: "Here only 100-continue may be expected."
+    )
+
+    static let headTooLarge = Problem(
+        status: 431, slug: "head-too-large", title: "The head of the request is too large",
+        detail: "Here a header field may have 16 KiB, and the head 100 fields and 64 KiB in all."
     )
 
     static let unsupportedMediaType = Problem(

@@ -1,48 +1,38 @@
-import HTTPTypes
-import Hummingbird
-import HummingbirdCore
 import NIOCore
 
 /// Turns an HTTP request into a call, or says what is wrong with it before the database is asked.
 struct RequestReader: Sendable {
-    let address: ClientAddress
-    /// How long a client may take to send a body, from its head on.
-    var bodyDeadline = Duration.seconds(30)
-
     /// More parameters than any route has; each is compared with all others.
     private static let mostParameters = 100
 
     /// Reads parameters and body by the rules of the route.
     ///
-    /// - Throws: `Problem`.
+    /// - Parameter body: all of it; within the route's cap.
     func read(
-        _ request: Request, route: Route, pathParameters: [(name: String, value: String)], requestID: String,
-        peer: String
-    ) async throws -> GatewayCall {
-        let parameters = try self.parameters(request.uri, route, pathParameters)
-        let body = try await self.body(request, route)
-        return GatewayCall(
+        _ head: RequestHead, body: ByteBuffer, route: Route, pathParameters: [(name: String, value: String)],
+        requestID: String, address: String
+    ) throws(Problem) -> GatewayCall {
+        let idempotencyKey = route.method == "POST" ? try IdempotencyKey.read(head.idempotencyKeys) : nil
+        let parameters = try self.parameters(head.query, route, pathParameters)
+        var call = GatewayCall(
             requestID: requestID,
             route: route,
-            key: request.headers[.xAPIKey],
-            address: address(of: request, peer: peer),
-            userAgent: request.headers[.userAgent].map { String($0.prefix(512)) },
+            key: head.apiKey,
+            address: address,
+            userAgent: head.userAgent.map { $0.utf8.count > 512 ? String($0.prefix(512)) : $0 },
             parameters: parameters,
-            body: body,
-            account: request.headers[.levqorAccount]
+            body: try self.body(body, head, route),
+            account: head.account
         )
-    }
-
-    /// The client's address, behind trusted proxies.
-    func address(of request: Request, peer: String) -> String {
-        address.find(peer: peer, forwarded: request.headers[values: .xForwardedFor])
+        call.idempotencyKey = idempotencyKey
+        return call
     }
 
     private func parameters(
-        _ uri: URI, _ route: Route, _ pathParameters: [(name: String, value: String)]
-    ) throws -> [UInt8] {
-        if pathParameters.isEmpty, uri.query == nil { return Self.emptyObject }
-        guard let query = PercentEncoding.query((uri.query ?? "")[...]) else {
+        _ query: String?, _ route: Route, _ pathParameters: [(name: String, value: String)]
+    ) throws(Problem) -> [UInt8] {
+        if pathParameters.isEmpty, query == nil { return Self.emptyObject }
+        guard let query = PercentEncoding.query((query ?? "")[...]) else {
             throw Problem.badRequest("The query string is not properly percent-encoded UTF-8.")
         }
         guard query.count <= Self.mostParameters else {
@@ -72,16 +62,7 @@ struct RequestReader: Sendable {
         return JSONText.encode(.object(JSONObject(members)))
     }
 
-    private func body(_ request: Request, _ route: Route) async throws -> [UInt8]? {
-        if let length = request.headers[.contentLength].flatMap(Int.init), length > route.bodyCap {
-            throw Problem.contentTooLarge(route.bodyCap)
-        }
-        var buffer: ByteBuffer
-        do {
-            buffer = try await collect(request, upTo: route.bodyCap)
-        } catch is NIOTooManyBytesError {
-            throw Problem.contentTooLarge(route.bodyCap)
-        }
+    private func body(_ buffer: ByteBuffer, _ head: RequestHead, _ route: Route) throws(Problem) -> [UInt8]? {
         guard let schema = route.body else {
             guard buffer.readableBytes == 0 else { throw Problem.badRequest("No body is taken here.") }
             return nil
@@ -92,45 +73,28 @@ struct RequestReader: Sendable {
             guard violations.isEmpty else { throw Problem.invalid(violations) }
             return nil
         }
-        let encoding = request.headers[.contentEncoding]?.lowercased() ?? "identity"
-        guard encoding == "identity", Self.isJSON(request.headers[.contentType]) else {
+        let encoding = head.contentEncoding?.lowercased() ?? "identity"
+        guard encoding == "identity", Self.isJSON(head.contentType) else {
             throw Problem.unsupportedMediaType
         }
         let value: JSONValue
         do {
             value = try buffer.withUnsafeReadableBytes { (bytes) throws(JSONParseError) in try JSONParser.parse(bytes) }
         } catch {
-            throw Problem.badRequest("The body is not JSON: \(error.message)")
+            throw .badRequest("The body is not JSON: \(error.message)")
         }
         guard !value.holdsEnormousNumber else {
             throw Problem.badRequest("A number in the body is beyond the range of doubles, or too near to zero.")
         }
         let violations = schema.validate(value)
         guard violations.isEmpty else { throw Problem.invalid(violations) }
-        return buffer.readBytes(length: buffer.readableBytes)
-    }
-
-    /// The bytes of a body, when they come in time.
-    private func collect(_ request: Request, upTo cap: Int) async throws -> ByteBuffer {
-        // Without either header there is nothing to wait for.
-        guard request.headers[.contentLength] != nil || request.headers[.transferEncoding] != nil else {
-            return try await request.body.collect(upTo: cap)
-        }
-        return try await withThrowingTaskGroup(of: ByteBuffer?.self) { group in
-            group.addTask { try await request.body.collect(upTo: cap) }
-            group.addTask { [bodyDeadline] in
-                try await Task.sleep(for: bodyDeadline)
-                return nil
-            }
-            defer { group.cancelAll() }
-            guard let first = try await group.next(), let buffer = first else { throw Problem.requestTimeout }
-            return buffer
-        }
+        return Array(buffer.readableBytesView)
     }
 
     /// application/json, or a type that ends in +json, in UTF-8.
     private static func isJSON(_ contentType: String?) -> Bool {
         guard let contentType else { return false }
+        if contentType == "application/json" { return true }
         let parts = contentType.split(separator: ";").map { $0.withoutEdgeSpace.lowercased() }
         guard let type = parts.first, type == "application/json" || type.hasSuffix("+json") else { return false }
         return parts.dropFirst().allSatisfy {

@@ -56,6 +56,22 @@ struct OutageTests {
         }
     }
 
+    @Test("A POST with an Idempotency-Key whose connection is killed in the middle is sent again")
+    func keyed() async throws {
+        try await TestDatabase.with { database in
+            try await TestRoutes.install(database)
+            let key = try await database.key()
+            try await TestServer.with(database) { server in
+                let socket = try server.client.begin(
+                    "POST", "/t/busy-alone", key: key, #"{"gate": "open"}"#, [("Idempotency-Key", "outage-1")])
+                let pid = try await Self.sleeping(database)
+                try await database.run("insert into api.gate values ('open')")
+                try await database.run("select pg_terminate_backend($1::int)", [.text(pid)])
+                #expect(try await socket.response().status == 200)
+            }
+        }
+    }
+
     @Test("A call above its route's time is answered 503, and the next has its own time")
     func timeout() async throws {
         try await TestDatabase.with { database in

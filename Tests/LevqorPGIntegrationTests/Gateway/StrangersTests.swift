@@ -34,6 +34,8 @@ struct StrangersTests {
             try await TestRoutes.install(database)
             let accounts = [try await database.account("first"), try await database.account("second")]
             let keys = [try await database.key(accounts[0]), try await database.key(accounts[1])]
+            let dead = try await database.key(accounts[0], scopes: [])
+            try await database.run("delete from keys.api_key where scopes = '{}'")
             try await TestServer.with(database, ["LEVQOR_CONNECTIONS": "1", "LEVQOR_TRUSTED_PROXIES": "127.0.0.1"]) {
                 server in
                 let client = server.client
@@ -47,7 +49,10 @@ struct StrangersTests {
                     case 1:
                         return try await client.post(
                             "/t/store", key: keys[number % 8 / 4], #"{"n": \#(number)}"#, headers)
-                    default: return try await client.get("/t/echo?n=\(number)", key: nil, headers)
+                    default:
+                        return number % 8 == 3
+                            ? try await client.get("/t/echo?n=\(number)", key: dead, headers)
+                            : try await client.get("/t/hello?name=\(number)", key: nil, headers)
                     }
                 }
                 // They did go together, or this proves nothing.
@@ -67,7 +72,8 @@ struct StrangersTests {
                         #expect(response.json["account"]?.string == accounts[number % 8 / 4])
                         #expect(response.json["stored"].map(JSONText.string) == "\(number)")
                     default:
-                        #expect(response.status == 401)
+                        #expect(response.status == (number % 8 == 3 ? 401 : 200))
+                        #expect(response.json["hello"]?.string == (number % 8 == 3 ? nil : "\(number)"))
                         #expect(response.json["account"] == nil)
                     }
                 }

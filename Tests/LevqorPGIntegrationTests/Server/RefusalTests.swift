@@ -155,8 +155,9 @@ struct RefusalTests {
         arguments: ["Content-Length: 20", "Transfer-Encoding: chunked"])
     func slowBody(announced: String) async throws {
         try await TestDatabase.with { database in
-            try await TestServer.with(database, bodyDeadline: .milliseconds(50)) { server in
-                let head = "POST /api/v1/intake HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\(announced)"
+            let key = try await database.key()
+            try await TestServer.with(database, limits: ConnectionLimits(body: .milliseconds(50))) { server in
+                let head = "POST /api/v1/intake HTTP/1.1\r\nHost: x\r\nX-Api-Key: \(key)\r\n\(announced)"
                 // Reads until the server closes: keep-alive was asked for.
                 let response = try await server.client.raw(Array((head + "\r\n\r\n").utf8))
                 #expect(response.status == 408)

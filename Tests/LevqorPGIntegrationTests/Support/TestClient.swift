@@ -31,11 +31,16 @@ struct TestClient: Sendable {
     }
 
     /// Sends a request and leaves it open.
-    func begin(_ method: String, _ path: String, key: String? = nil, _ body: String? = nil) throws -> TestSocket {
+    func begin(
+        _ method: String, _ path: String, key: String? = nil, _ body: String? = nil, _ headers: [(String, String)] = []
+    ) throws -> TestSocket {
         let bytes = body.map { Array($0.utf8) }
-        let headers = body == nil ? [] : [("Content-Type", "application/json")]
+        let headers = headers + (body == nil ? [] : [("Content-Type", "application/json")])
         return try open(Self.head(method, path, key, headers, bytes) + (bytes ?? []))
     }
+
+    /// Sends these bytes and leaves the connection open.
+    func open(_ text: String) throws -> TestSocket { try open(Array(text.utf8)) }
 
     private func open(_ bytes: [UInt8]) throws -> TestSocket {
         let socket = try TestSocket(port: port)

@@ -27,13 +27,13 @@ struct TestServer: Sendable {
 
     /// Starts a server and waits until it listens. Throws what stops its boot.
     static func start(
-        _ databaseURL: String, _ variables: [String: String] = [:], bodyDeadline: Duration = .seconds(30)
+        _ databaseURL: String, _ variables: [String: String] = [:], limits: ConnectionLimits = ConnectionLimits()
     ) async throws -> TestServer {
         let settings = ["LEVQOR_PORT": "0", "LEVQOR_ADMIN_PORT": "0", "LEVQOR_MASTER_KEY": masterKey]
         let configuration = try ServerConfiguration(environment: settings.merging(variables) { $1 })
         let server = LevqorServer(
             configuration: configuration, databaseURL: databaseURL, masterKey: try MasterKey(masterKey),
-            logger: TestDatabase.logger, extraServices: [], bodyDeadline: bodyDeadline
+            logger: TestDatabase.logger, extraServices: [], limits: limits
         )
         let (ports, tell) = AsyncStream.makeStream(of: (Int, Int).self)
         let group = ServiceGroup(
@@ -54,10 +54,10 @@ struct TestServer: Sendable {
 
     /// Runs a test against a server and stops it gracefully.
     static func with(
-        _ database: TestDatabase, _ variables: [String: String] = [:], bodyDeadline: Duration = .seconds(30),
+        _ database: TestDatabase, _ variables: [String: String] = [:], limits: ConnectionLimits = ConnectionLimits(),
         _ body: (TestServer) async throws -> Void
     ) async throws {
-        let server = try await start(database.url, variables, bodyDeadline: bodyDeadline)
+        let server = try await start(database.url, variables, limits: limits)
         do {
             try await body(server)
         } catch {

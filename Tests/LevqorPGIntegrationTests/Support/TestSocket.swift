@@ -53,14 +53,21 @@ final class TestSocket: Sendable {
         }
     }
 
-    /// Reads until the other side closes, on a thread of its own.
-    func response() async throws -> TestResponse {
+    /// Says that nothing more will be sent.
+    func endSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+
+    /// Reads until the other side closes, on a thread of its own, and takes it for one answer.
+    func response() async throws -> TestResponse { try TestResponse(try await bytes()) }
+
+    /// All bytes until the other side closes, or until so many blank lines have come.
+    func bytes(untilHeads count: Int = .max) async throws -> [UInt8] {
         let descriptor = descriptor
         let bytes: [UInt8] = await withCheckedContinuation { continuation in
             Thread {
                 var bytes: [UInt8] = []
                 var buffer = [UInt8](repeating: 0, count: 65536)
-                while true {
+                func heads() -> Int { String(decoding: bytes, as: UTF8.self).components(separatedBy: "\r\n\r\n").count - 1 }
+                while count == .max || heads() < count {
                     let count = recv(descriptor, &buffer, buffer.count, 0)
                     if count <= 0 { break }
                     bytes += buffer[..<count]
@@ -69,7 +76,7 @@ final class TestSocket: Sendable {
             }.start()
         }
         // Keeps the socket open until here.
-        hangUp()
-        return try TestResponse(bytes)
+        if count == .max { hangUp() }
+        return bytes
     }
 }

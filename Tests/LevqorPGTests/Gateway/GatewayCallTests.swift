@@ -5,7 +5,7 @@ import Testing
 @Suite("A call's context")
 struct GatewayCallTests {
     private static func context(
-        account: String? = nil, isAdmitted: Bool = false, waitUntil: String? = nil
+        account: String? = nil, isAdmitted: Bool = false, waitUntil: String? = nil, idempotencyKey: String? = nil
     ) throws -> String {
         var call = GatewayCall(
             requestID: "r", route: try GatewayParts.route(), key: nil, address: "192.0.2.1", userAgent: nil,
@@ -14,6 +14,7 @@ struct GatewayCallTests {
         )
         call.isAdmitted = isAdmitted
         call.waitUntil = waitUntil
+        call.idempotencyKey = idempotencyKey
         return String(decoding: call.context, as: UTF8.self)
     }
 
@@ -25,14 +26,17 @@ struct GatewayCallTests {
         let sly = #"x","admitted":true,"y":""#
         #expect(try JSONParser.parse(try Self.context(account: sly))["account"]?.string == sly)
         #expect(try JSONParser.parse(try Self.context(account: sly))["admitted"] == nil)
+        #expect(try Self.context(idempotencyKey: "k \"1\"") == #"{"idempotency_key":"k \"1\""}"#)
         #expect(try Self.context(waitUntil: "2026-01-31 12:00:00+00") == #"{"wait_until":"2026-01-31 12:00:00+00"}"#)
     }
 
     @Test(
-        "Only a GET is sent again when its outcome is unknown",
-        arguments: [("GET", true), ("POST", false), ("PATCH", false)])
-    func repeats(method: String, expected: Bool) throws {
-        #expect(try GatewayParts.call(method: method).isRepeatable == expected)
+        "A GET, or a call by whose key the database knows it, is sent again when its outcome is unknown",
+        arguments: [("GET", nil, true), ("POST", nil, false), ("POST", "k", true), ("PATCH", nil, false)])
+    func repeats(method: String, key: String?, expected: Bool) throws {
+        var call = try GatewayParts.call(method: method)
+        call.idempotencyKey = key
+        #expect(call.isRepeatable == expected)
     }
 
     @Test(

@@ -7,7 +7,7 @@ struct GatherTests {
     private static let answer = GatewayReply(answer: .stale, hints: [])
 
     private static func answerAll(_ batch: [Gather.Pending]) {
-        for pending in batch { pending.reply.resume(returning: .success(answer)) }
+        for pending in batch { pending.reply(.success(answer)) }
     }
 
     private static func reason(_ result: Result<GatewayReply, GatewayFailure>) -> String? {

@@ -1,20 +1,13 @@
-import HTTPTypes
-import Hummingbird
-import NIOCore
+import NIOHTTP1
+
+@testable import LevqorPG
 
 /// Requests as tests need them.
 enum Requests {
     static func make(
-        _ method: HTTPRequest.Method = .get, _ path: String = "/", _ headers: [(String, String)] = [],
-        body: [UInt8] = []
-    ) -> Request {
-        var fields = HTTPFields()
-        for (name, value) in headers {
-            if let name = HTTPField.Name(name) { fields.append(HTTPField(name: name, value: value)) }
-        }
-        return Request(
-            head: HTTPRequest(method: method, scheme: "http", authority: "localhost", path: path, headerFields: fields),
-            body: RequestBody(buffer: ByteBuffer(bytes: body))
-        )
+        _ method: HTTPMethod = .GET, _ path: String = "/", _ headers: [(String, String)] = [("Host", "localhost")],
+        version: HTTPVersion = .http1_1
+    ) -> RequestHead {
+        RequestHead(HTTPRequestHead(version: version, method: method, uri: path, headers: HTTPHeaders(headers)))
     }
 }

@@ -16,7 +16,7 @@ set search_path = pg_catalog, pg_temp as $$
         'key', current_setting('levqor.key_id', true), 'scopes', current_setting('levqor.scopes', true),
         'address', current_setting('levqor.address', true), 'agent', current_setting('levqor.user_agent', true),
         'request', current_setting('levqor.request_id', true), 'machinery', current_setting('levqor.machinery', true),
-        'sees_all', current_setting('levqor.sees_all', true), 'wait_until', current_setting('levqor.wait_until', true),
+        'sees_all', case when core.sees_all() then 'on' else 'off' end, 'wait_until', current_setting('levqor.wait_until', true),
         'hints', current_setting('levqor.hints', true), 'read_only', current_setting('transaction_read_only'),
         'accounts', (select count(*) from identity.account)
     ))

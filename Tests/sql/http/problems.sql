@@ -1,6 +1,6 @@
 -- A page about each kind of error.
 begin;
-select plan(25);
+select plan(28);
 
 -- Words.
 select is_empty(
@@ -26,12 +26,12 @@ create temp table page as select c.raw as text, c.headers from test.call('GET', 
 select matches(p.text, '<title>Too many requests</title>', 'it has the problem''s title') from page as p;
 select matches(p.text, '429 · <code>quota-exceeded</code></p><h1>Too many requests</h1>', 'tells status and code')
 from page as p;
-select matches(p.text, '<p>More requests came than a rate policy admits\.', 'what it means') from page as p;
+select matches(p.text, '<p>More requests came than a rate policy admits, or than the tier', 'what it means') from page as p;
 select matches(p.text, '<p>Wait as many seconds as the header Retry-After says\.', 'and what to do') from page as p;
 select is(
     replace(substring(p.text from '<pre tabindex="0"><code>(.*)</code></pre>'), '&quot;', '"')::jsonb,
-    '{"type": "/problems/quota-exceeded", "title": "Too many requests", "status": 429, "code": "quota-exceeded",
-        "request_id": "…"}'::jsonb, 'and shows the problem as it comes'
+    '{"type": "https://iana.org/assignments/http-problem-types#quota-exceeded", "title": "Too many requests", "status": 429,
+        "code": "quota-exceeded", "request_id": "…"}'::jsonb, 'and shows the problem as it comes'
 )
 from page as p;
 select matches(p.text, '<footer><a href="/docs">', 'and leads on') from page as p;
@@ -39,6 +39,19 @@ select matches(
     p.headers ->> 'Content-Security-Policy', '^default-src ''none''; style-src ''sha256-', 'under the policy of the pages'
 )
 from page as p;
+
+-- A code that is closer than the type.
+select is(
+    replace(substring(c.raw from '<pre tabindex="0"><code>(.*)</code></pre>'), '&quot;', '"')::jsonb,
+    jsonb_build_object('type', '/problems/forbidden', 'title', 'Not allowed', 'status', 403, 'code', k.code, 'request_id', '…'),
+    k.code || ' has a page, which shows its type'
+)
+from (values ('account-suspended'), ('account-closed')) as k (code)
+cross join lateral test.call('GET', '/problems/' || k.code) as c;
+select is_empty(
+    $$select from (values ('account-suspended'), ('account-closed')) as k (code)
+        where http.advise(k.code) !~ '^[A-Z][^\n]+\.\n\n[A-Za-z][^\n]+\.$'$$, 'and two paragraphs of its own'
+);
 
 -- Our own code is the one that is told, whichever others have its slug.
 insert into core.error_code (sqlstate, status, slug, title) values

@@ -1,6 +1,6 @@
 -- Jobs are read: one, its history, pages.
 begin;
-select plan(38);
+select plan(45);
 
 set local levqor.retention = 'on';
 delete from jobs.job;
@@ -103,16 +103,41 @@ select is(
 );
 select is(s.body #> '{attempts,0,outcome}', 'null', 'the running attempt is shown without an outcome') from pg_temp.get('jobs', 2) as s;
 
--- Lists are limited by key, single jobs are not.
+select is(
+    body #> '{transitions,0}', jsonb_build_object('from', null, 'to', 'queued', 'reason', 'submitted', 'attempt', 0, 'actor', 'role:' || session_user,
+        'at', body -> 'created_at'), 'which begins with who handed it in, and when'
+) from g;
+select is((select count(*) from jobs.transition as t where t.reason = 'submitted'), 0::bigint, 'though the job itself keeps that');
+select is(jsonb_array_length(s.body -> 'transitions'), 1, 'a job that waits has that alone') from pg_temp.get('jobs', 10) as s;
+
+-- The plural door answers in the order of its arguments, whatever the numbers of the calls are.
+create function pg_temp.plural(p_order integer[]) returns text language sql as $$
+    select string_agg(coalesce(p.body::jsonb ->> 'status', 'none'), ' ' order by p.n)
+    from unnest(api.get_job_statuses(
+        (select array_agg(row(o.ordinal, null, t.a, null, null, '{}', false, null, null, null, null, false, false, null, null)::http.call order by o.n)
+            from unnest(p_order) with ordinality as o (ordinal, n) cross join t),
+        (select array_agg(jsonb_build_object('job_id', j.id) order by o.n) from unnest(p_order) with ordinality as o (ordinal, n)
+            inner join j on j.n = o.ordinal),
+        array_fill(null::jsonb, array[cardinality(p_order)])
+    )) with ordinality as p (status, headers, body, wait_for, wait_until, reveal, n)
+$$;
+-- As http.call_plural runs it.
+select core.enter_machinery();
+select is(pg_temp.plural(x.numbers::integer[]), x.told, 'the plural door answers in order: ' || x.numbers)
+from (values ('{1,2,3,4}', 'succeeded running failed queued'), ('{4,3,1,2}', 'queued failed succeeded running'), ('{3,3,1}', 'failed failed succeeded'))
+    as x (numbers, told);
+
+-- Reads are limited by key.
 select is(
     (select array_agg(r.path || ' ' || coalesce(r.limit_class, 'none') order by r.path)
     from http.route as r where r.function in ('api.list_jobs', 'api.get_job', 'api.get_job_status')),
-    '{/api/v1/jobs read,"/api/v1/jobs/{job_id} none","/api/v1/status/{job_id} none"}', 'only lists have a limit'
+    '{"/api/v1/jobs read","/api/v1/jobs/{job_id} read","/api/v1/status/{job_id} read"}', 'every read has a limit'
 );
 delete from limits.bucket;
 update limits.policy set quota = 1, burst = 1 where name = 'read-key';
 select is(array_agg(p.status order by n), '{200,429}', 'which holds by key')
 from generate_series(1, 2) as n cross join lateral pg_temp.page(case when n > 0 then '' end) as p;
+select is(p.status, 429, 'for all reads together') from pg_temp.get('status', 1) as p;
 select is(p.status, 200, 'and for no other') from k, pg_temp.page('', k.b) as p;
 
 -- A list by workflow is read from its index.

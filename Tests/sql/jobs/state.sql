@@ -1,6 +1,6 @@
 -- The state machine holds, whoever changes a job, and leaves a history.
 begin;
-select plan(27);
+select plan(31);
 
 create temp table t on commit drop as select test.make_account() as account;
 create function pg_temp.in_status(p_status text) returns uuid language plpgsql as $$
@@ -53,6 +53,11 @@ select throws_ok(
         select account, core.new_id(), 'w', 1, now(), now(), '{}', 'failed', now() from t$$,
     'LQ409', 'a job begins as queued', 'a job begins as queued'
 );
+select throws_ok(
+    $$insert into jobs.job (account_id, id, workflow, max_attempts, due_at, created_at, payload, attempt)
+        select account, core.new_id(), 'w', 1, now(), now(), '{}', 1 from t$$,
+    'LQ409', 'a job begins as queued', 'and without an attempt'
+);
 create temp table j on commit drop as select pg_temp.in_status('succeeded') as id;
 select throws_ok(
     $$update jobs.job set id = core.new_id() where id = (select id from j)$$, '23503', null, 'a job keeps its id'
@@ -60,8 +65,7 @@ select throws_ok(
 
 select results_eq(
     'select from_status, to_status, reason, attempt from jobs.transition where job_id = (select id from j) order by id',
-    $$values (null, 'queued', 'submitted', 0), ('queued', 'running', 'claimed', 1), ('running', 'succeeded', 'completed', 1)$$,
-    'every change is in the history'
+    $$values ('queued', 'running', 'claimed', 1), ('running', 'succeeded', 'completed', 1)$$, 'every change is in the history'
 );
 select results_eq(
     'select number, worker, outcome from jobs.attempt where job_id = (select id from j)',
@@ -88,6 +92,19 @@ select is(
     (select count(*) from outbox.message where source_id = (select core.show_id('job', pg_temp.in_status('running')))), 0::bigint,
     'what is not over tells nothing'
 );
+-- In place of a foreign key to the account.
+select test.make_account('without jobs') as idle \gset
+select lives_ok(format('delete from identity.account where id = %L', :'idle'), 'an account without jobs can go');
+select test.make_account('with a job') as busy \gset
+select jobs.submit_job(:'busy', 'w', '{}');
+select throws_ok(
+    format('delete from identity.account where id = %L', :'busy'), '23503', 'an account with jobs stays', 'one with jobs stays'
+);
+set local levqor.retention = 'on';
+delete from jobs.job where account_id = :'busy';
+set local levqor.retention = 'off';
+select lives_ok(format('delete from identity.account where id = %L', :'busy'), 'until they are gone');
+
 select throws_ok(format('select jobs.find_job(null, %L)', core.new_id()), 'LQ404', 'no such job', 'an unknown job is not found');
 select throws_ok(format('select jobs.lock_job(null, %L)', core.new_id()), 'LQ404', 'no such job', 'nor locked');
 select is(jobs.name_topic('a', 'w-1'), 'jobs/a/w-1', 'a topic names account and workflow');

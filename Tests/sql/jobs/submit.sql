@@ -1,6 +1,6 @@
 -- Jobs are handed in.
 begin;
-select plan(27);
+select plan(43);
 
 create temp table k on commit drop as
 select test.make_key() as key, test.make_key(p_scopes => '{jobs:read}') as weak;
@@ -66,13 +66,13 @@ select is((select s.due_at from k, jobs.submit_job(test.key_account(key), 'past'
     'a time in the past is now');
 
 select throws_matching(
-    $$insert into jobs.job (account_id, id, workflow, max_attempts, due_at, created_at, payload, error)
-        select test.key_account(key), core.new_id(), 'w', 1, now(), now(), '{}', jsonb_build_object('a', repeat('x', 16384)) from k$$,
+    $$insert into jobs.job (account_id, id, workflow, max_attempts, due_at, created_at, submitted_by, payload, error)
+        select test.key_account(key), core.new_id(), 'w', 1, now(), now(), 'system', '{}', jsonb_build_object('a', repeat('x', 16384)) from k$$,
     'job_error_is_small_check', 'an error has 16 KiB as text at most'
 );
 select throws_matching(
-    $$insert into jobs.job (account_id, id, workflow, max_attempts, due_at, created_at, payload, progress)
-        select test.key_account(key), core.new_id(), 'w', 1, now(), now(), '{}', jsonb_build_object('a', repeat('x', 4096)) from k$$,
+    $$insert into jobs.job (account_id, id, workflow, max_attempts, due_at, created_at, submitted_by, payload, progress)
+        select test.key_account(key), core.new_id(), 'w', 1, now(), now(), 'system', '{}', jsonb_build_object('a', repeat('x', 4096)) from k$$,
     'job_progress_is_small_check', 'and progress 4 KiB'
 );
 -- As text 200 KiB, stored many times that: the bound on what is stored lets it in.
@@ -80,6 +80,63 @@ select lives_ok(
     $$select jobs.submit_job(test.key_account(key), 'w', jsonb_build_object('a', (select jsonb_agg(1) from generate_series(1, 68000)))) from k$$,
     'a payload of many small values is taken'
 );
+
+-- What it may cost.
+select core.set_test_clock('2031-01-01 12:00:00+00');
+insert into quota.price (workflow, usd_per_job) values ('dear', 0.30), ('too dear', 0.36), ('dearer', 0.35);
+select quota.set_guardrails(test.key_account(key), null, 1) from k;
+create function pg_temp.spent() returns numeric language sql as $$
+    select coalesce(sum(s.reserved_usd), 0) from quota.spending as s where s.account_id = (select test.key_account(key) from k)
+$$;
+create function pg_temp.posts(p_workflows text[], p_key text default null) returns setof test.answer language sql as $$
+    select c.* from test.call_many((
+        select jsonb_agg(jsonb_build_object('method', 'POST', 'path', '/api/v1/intake', 'key', coalesce(p_key, (select key from k)),
+            'body', jsonb_build_object('workflow', w.name, 'payload', '{}'::jsonb)) order by w.n)
+        from unnest(p_workflows) with ordinality as w (name, n)
+    )) as c
+$$;
+select is(
+    p.body - 'request_id',
+    '{"type": "/problems/payment-required", "title": "A spending limit is reached", "status": 402, "code": "payment-required",
+      "detail": "The job would cost more than one job may. It is estimated at 0.36 USD; the limit is 0.35 USD.",
+      "hint": "Make the payload smaller, or ask for a higher limit.", "guardrail": "job", "estimated_cost_usd": 0.36,
+      "limit_usd": 0.35, "spent_today_usd": 0, "resets_at": null}'::jsonb, 'a job that is too dear is 402, with the figures'
+)
+from pg_temp.post('{"workflow": "too dear", "payload": {}}') as p;
+select is(pg_temp.spent(), 0::numeric, 'and spends nothing');
+select is(array_agg(p.status order by p.call), '{202,402,202,202,402}', 'among others it is the one that is refused')
+from pg_temp.posts('{dear,"too dear",dear,free,"too dear"}') as p;
+select is(pg_temp.spent(), 0.60, 'the others are spent');
+select is(array_agg(p.status order by p.call), '{202,402,202,202}', 'jobs that together are too dear are taken as long as they fit')
+from pg_temp.posts('{dear,dear,free,free}') as p;
+select is(pg_temp.spent(), 0.90, 'to the cent');
+select is(
+    (p.body ->> 'guardrail') || ' ' || (p.body ->> 'spent_today_usd') || ' ' || (p.body ->> 'limit_usd') || ' ' || (p.body ->> 'resets_at'),
+    'day 0.9 1 2031-01-02T00:00:00+00:00', 'what a day may cost is told with its end'
+)
+from pg_temp.post('{"workflow": "dear", "payload": {}}') as p;
+select is(p.status, 202, 'what costs nothing is taken still') from pg_temp.post('{"workflow": "free", "payload": {}}') as p;
+select is(p.status, 202, 'another account has its own day') from pg_temp.posts('{dear}', (select test.make_key())) as p;
+select throws_ok(
+    $$select jobs.submit_job(test.key_account(key), 'dear', '{}') from k$$, 'LQ402', 'the job would pass what the account may spend a day',
+    'psql gets the same refusal'
+);
+select is(
+    (select count(*) from jobs.job as j inner join k on test.key_account(k.key) = j.account_id where j.workflow in ('dear', 'too dear')), 3::bigint,
+    'no job is there that was refused'
+);
+update core.setting set value = '0.05' where name = 'quota.default_job_usd';
+select is(array_agg(p.status order by p.call), '{202,202,402}', 'with a price for any job, any job counts')
+from pg_temp.posts('{free,free,free}') as p;
+select core.set_test_clock('2031-01-02 00:00:00+00');
+select is(array_agg(p.status order by p.call), '{202,202}', 'the next day is another') from pg_temp.posts('{free,dear}') as p;
+update core.setting set value = '0' where name = 'quota.default_job_usd';
+
+-- Who handed it in, and whose it is.
+select is(j.submitted_by, core.show_id('key', (r.more ->> 'key')::uuid), 'a job knows who handed it in')
+from r inner join jobs.job as j on j.id = core.read_id('job', r.body ->> 'job_id');
+select is(s.submitted_by, 'role:' || session_user, 'also in psql') from k, jobs.submit_job(test.key_account(key), 'w', '{}') as s;
+select throws_ok(format('select jobs.submit_job(%L, ''w'', ''{}'')', core.new_id()), 'LQ404', 'no such account', 'an unknown account has no jobs');
 
 select * from finish();
 rollback;

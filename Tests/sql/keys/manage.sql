@@ -1,5 +1,5 @@
 begin;
-select plan(66);
+select plan(68);
 
 select test.make_account('A') as a, test.make_account('B') as b \gset
 select core.set_test_clock('2031-01-01 12:00:00+00');
@@ -111,9 +111,10 @@ select throws_ok(
 
 -- Through the doors.
 select test.make_key(:'a', '{keys:manage}') as manager, test.make_key(:'b', '{keys:manage}') as stranger \gset
-select c.status as made, c.body ->> 'id' as shown, c.body ->> 'key' as text
+select c.status as made, c.body ->> 'id' as shown, c.body ->> 'key' as text, c.headers ->> 'Cache-Control' as cached
 from test.call('POST', '/api/v1/keys', :'manager', '{"name": "from outside"}') as c \gset
 select is(:'made'::integer, 201, 'POST /api/v1/keys makes one');
+select is(:'cached'::text, 'no-store', 'and its text is to be kept nowhere on the way');
 select is(c.refusal, null, 'that works') from keys.authenticate_many(array[:'text']) as c;
 select is(c.status, 403, 'with the operator''s scopes for the operator only')
 from test.call('POST', '/api/v1/keys', :'manager', '{"name": "x", "scopes": ["platform"]}') as c;
@@ -134,7 +135,15 @@ select unalike(c.raw, '%hash%', 'without hashes') from test.call('GET', '/api/v1
 select unalike(c.raw, '%lvk_%', 'and without texts') from test.call('GET', '/api/v1/keys', :'manager') as c;
 select is(c.status, 404, 'rotating a stranger''s: 404')
 from test.call('POST', '/api/v1/keys/' || :'shown' || '/rotate', :'stranger') as c;
-select is(c.status, 201, 'rotating') from test.call('POST', '/api/v1/keys/' || :'shown' || '/rotate', :'manager') as c;
+select is(row(c.status, c.headers ->> 'Cache-Control')::text, '(201,no-store)', 'rotating')
+from test.call('POST', '/api/v1/keys/' || :'shown' || '/rotate', :'manager') as c;
+select is(array_agg(c.status || coalesce(' ' || (c.body ->> 'code'), '') order by c.n), '{201,"409 idempotency-answer-withheld"}',
+    'under an Idempotency-Key the successor''s text is not given again')
+from (
+    select n, t.* from generate_series(1, 2) as n
+    cross join lateral test.call('POST', '/api/v1/keys/' || case when n > 0 then :'shown' end || '/rotate', :'manager', null, null,
+        '{"idempotency_key": "rotate-once"}') as t
+) as c;
 select is(c.status, 422, 'with an overlap that is too long')
 from test.call('POST', '/api/v1/keys/' || :'shown' || '/rotate', :'manager', '{"overlap_seconds": 99999999}') as c;
 select is(c.status, 404, 'revoking a stranger''s: 404') from test.call('DELETE', '/api/v1/keys/' || :'shown', :'stranger') as c;

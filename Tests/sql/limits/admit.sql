@@ -1,6 +1,6 @@
--- Rate policies: exact numbers, one by one and in a batch.
+-- Rate policies: exact numbers, one by one and in a batch. Cost, shares and shadows: limits/policies.sql.
 begin;
-select plan(50);
+select plan(52);
 
 set local role levqor_owner;
 create function api.try_limit() returns http.response language sql volatile security definer
@@ -45,13 +45,13 @@ select is(array_agg(c.status order by c.call), array_fill(204, '{5}') || array_f
 from test.call_many(pg_temp.calls(8, '192.0.2.3')) as c;
 
 -- Fields.
-select is(b.headers ->> 'RateLimit', '"write-address";r=0;t=60, "write-all";r=180;t=6', 'RateLimit of the last admitted')
+select is(b.headers ->> 'RateLimit', '"write-address";r=0;t=3, "write-all";r=180;t=6', 'RateLimit of the last admitted')
 from batch as b where b.call = 20;
 select is(b.headers ->> 'RateLimit-Policy', '"write-address";q=20;w=60, "write-all";q=200;w=60', 'RateLimit-Policy')
 from batch as b where b.call = 20;
 select is(
     b.headers - 'RateLimit' - 'RateLimit-Policy' - 'Content-Type',
-    '{"Retry-After": "3", "X-RateLimit-Limit": "20", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1925035260"}'::jsonb,
+    '{"Retry-After": "3", "X-RateLimit-Limit": "20", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1925035203"}'::jsonb,
     'Retry-After, and the older fields'
 )
 from batch as b where b.call = 21;
@@ -67,6 +67,17 @@ select is(c.headers ->> 'RateLimit', '"write-address";r=19;t=3, "write-all";r=13
 from test.call('POST', '/try/limit', null, null, '192.0.2.4') as c;
 select is(c.headers - 'Content-Type', '{}'::jsonb, 'a route without a class has no such fields')
 from test.call('POST', '/try/free', null, null, '192.0.2.1') as c;
+
+select is_empty(
+    $$select b.call from batch as b
+        where (b.headers ->> 'Retry-After')::integer < (substring(b.headers ->> 'RateLimit' from '"write-address";r=0;t=(\d+)'))::integer$$,
+    'Retry-After is never earlier than the t of what is used up'
+);
+select is(
+    row(b.headers ->> 'RateLimit', b.headers ->> 'X-RateLimit-Reset')::text, '("""write-address"";r=0;t=3, ""write-all"";r=180;t=6",1925035203)',
+    'an empty bucket tells when it admits a call again'
+)
+from batch as b where b.call = 25;
 
 -- Refused calls cost nothing, and are counted.
 select is(
@@ -133,8 +144,8 @@ select core.set_test_clock('2031-01-01 15:00:00+00');
 update limits.policy set quota = 3, burst = 3 where name = 'write-address';
 select is(array_agg(c.status order by c.call), '{204,204,204,429}', 'a tighter policy')
 from test.call_many(pg_temp.calls(4, '192.0.2.50')) as c;
-select is((select p.local_columns from limits.policy as p where p.name = 'write-address'), '{burst,emission,quota,tolerance}',
-    'the operator''s change is noted');
+select is((select p.local_columns from limits.policy as p where p.name = 'write-address'), '{burst,quota}',
+    'the operator''s change is noted, without what follows from it');
 update limits.policy set is_enabled = false where name = 'write-address';
 select is(c.status, 204, 'no policy, no limit') from test.call('POST', '/try/limit', null, null, '192.0.2.50') as c;
 
@@ -148,7 +159,7 @@ select throws_ok(
 from (values
     (1000001, 1, 1, 'rate_is_at_most_a_million_a_second', 'an emission interval below a microsecond is refused'),
     (60000001, 60, 1, 'rate_is_at_most_a_million_a_second', 'also where it would be rounded up to one'),
-    (-1, 1, 1, 'quota_is_positive', 'as are fewer calls than none'), (1, 1, 0, 'burst_is_positive', 'no burst'),
+    (-1, 1, 1, 'quota_is_positive', 'as are fewer calls than none'), (1, 1, 0, 'burst_holds_a_call_of_each_share', 'no burst'),
     (1, 86401, 1, 'window_is_bounded', 'and a window of more than a day')
 ) as x (quota, window_seconds, burst, rule, told);
 insert into limits.policy (name, scope, route_class, quota, window_seconds, burst)

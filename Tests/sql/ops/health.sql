@@ -56,7 +56,7 @@ select is(c.body -> 'build', '"def"', 'the root remembers the last') from test.c
 
 -- All is well.
 select ops.note_server_alive('two');
-select schedule.run_due();
+select test.turn_clock();
 select is(c.body ->> 'status', 'pass', 'with everything running it passes') from test.call('GET', '/status') as c;
 select core.set_test_clock('2031-01-10 12:02:00+00');
 select ops.note_server_alive('two');

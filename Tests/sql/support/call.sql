@@ -110,7 +110,9 @@ begin
         ));
         v_agents := v_agents || coalesce(v_call.value ->> 'user_agent', 'pgTAP');
         v_parameters := v_parameters || coalesce(v_call.value ->> 'parameters', v_found.parameters::text, '{}');
-        v_bodies := v_bodies || case when jsonb_typeof(v_call.value -> 'body') <> 'null' then (v_call.value -> 'body')::text end;
+        v_bodies := v_bodies || coalesce(
+            v_call.value ->> 'raw_body', case when jsonb_typeof(v_call.value -> 'body') <> 'null' then (v_call.value -> 'body')::text end
+        );
         v_contexts := v_contexts || coalesce(nullif(v_call.value -> 'context', 'null'), '{}');
     end loop;
 
@@ -137,7 +139,7 @@ end;
 $$;
 comment on function test.call_many(jsonb) is
 $$Call http.handle_many once, as levqor_server, with a batch: an array of {method, path, key, body, address, context, request_id,
-user_agent, and to force them: route, version, parameters}.
+user_agent, and to force them: route, version, parameters, raw_body (text, also of what is no JSON)}.
 
 A path may carry a query: ?name=value&name=value. One test.answer a call, in order.$$;
 

@@ -61,7 +61,9 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform set_config('levqor.now', coalesce((select c.now_at::text from core.test_clock as c), ''), true);
+    if exists (select from core.test_clock) or current_setting('levqor.now', true) <> '' then
+        perform set_config('levqor.now', coalesce((select c.now_at::text from core.test_clock as c), ''), true);
+    end if;
 end;
 $$;
 comment on function core.load_test_clock() is

@@ -124,6 +124,18 @@ $$;
 comment on function core.current_actor() is
 $$Who acts, for histories: user_…, key_…, anonymous, system, or role:NAME in psql.$$;
 
+create or replace function core.show_actor(p_user_id uuid, p_key_id uuid)
+returns text
+language sql
+immutable
+parallel safe
+security invoker
+as $$
+    select coalesce(core.show_id('user', p_user_id), core.show_id('key', p_key_id), 'anonymous')
+$$;
+comment on function core.show_actor(uuid, uuid) is
+$$Who acts in a call, as core.current_actor() says it: user_…, key_… or anonymous. For plural doors.$$;
+
 create or replace function core.enter_machinery()
 returns void
 language plpgsql
@@ -133,7 +145,16 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform core.load_test_clock();
-    perform core.set_caller(null, null, null, null, null, null, null);
+    -- Settings of a call last as long as its transaction: mostly there are none to take away.
+    if concat(
+        current_setting('levqor.sees_all', true), current_setting('levqor.account_id', true),
+        current_setting('levqor.user_id', true), current_setting('levqor.key_id', true),
+        current_setting('levqor.scopes', true), current_setting('levqor.address', true),
+        current_setting('levqor.user_agent', true), current_setting('levqor.request_id', true),
+        current_setting('levqor.wait_until', true), current_setting('levqor.hints', true)
+    ) <> '' then
+        perform core.set_caller(null, null, null, null, null, null, null);
+    end if;
     perform set_config('levqor.machinery', 'on', true);
 end;
 $$;
@@ -159,7 +180,7 @@ as $$
 begin
     perform
         set_config('levqor.machinery', 'off', true),
-        set_config('levqor.sees_all', case when p_sees_all then 'on' else 'off' end, true),
+        set_config('levqor.sees_all', case when p_sees_all then 'on' else '' end, true),
         set_config('levqor.account_id', coalesce(p_account_id::text, ''), true),
         set_config('levqor.user_id', coalesce(p_user_id::text, ''), true),
         set_config('levqor.key_id', coalesce(p_key_id::text, ''), true),

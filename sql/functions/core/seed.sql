@@ -18,6 +18,9 @@ begin
     from jsonb_each(to_jsonb(new)) as n
     where n.value is distinct from to_jsonb(old) -> n.key
         and n.key not in ('local_columns', 'origin', 'version')
+        and not exists (
+            select from pg_attribute as a where a.attrelid = tg_relid and a.attname = n.key and a.attgenerated <> ''
+        )
         and not n.key = any (old.local_columns);
     -- An operator who sets local_columns himself hands columns back to the deploy.
     if new.local_columns is not distinct from old.local_columns then
@@ -109,24 +112,24 @@ $$;
 comment on function core.setting(text) is
 $$Read a setting. Raises LQ500 for a name that does not exist.$$;
 
+-- Inlinable.
 create or replace function core.integer_setting(p_name text)
 returns bigint
 language sql
 stable
 security invoker
-set search_path = pg_catalog, pg_temp
 as $$
     select (core.setting(p_name) #>> '{}')::bigint
 $$;
 comment on function core.integer_setting(text) is
 $$Read a setting that is a whole number.$$;
 
+-- Inlinable.
 create or replace function core.text_setting(p_name text)
 returns text
 language sql
 stable
 security invoker
-set search_path = pg_catalog, pg_temp
 as $$
     select core.setting(p_name) #>> '{}'
 $$;

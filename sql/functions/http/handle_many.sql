@@ -176,10 +176,68 @@ body in $2.
 Numbers and booleans of path and query may come as text. Raises LQ422 for a missing, unknown or wrongly typed one, and for a
 body that is no object; LQ500 when the route's function has gone.$$;
 
+create or replace function http.judge(
+    p_route http.route,
+    p_has_key boolean,
+    p_key_refusal text,
+    p_key_scopes text[],
+    p_wants_account boolean,
+    p_account_id uuid,
+    p_account_status text,
+    out refusal text,
+    out refusal_more jsonb
+)
+returns record
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if p_route.mode = 'development' and core.text_setting('core.environment') <> 'development' then
+        refusal := 'LQ404';
+    elsif p_route.access = 'public' then
+        return;
+    elsif not p_has_key then
+        refusal := 'LQ401';
+        refusal_more := '{"detail": "Send an API key in the header X-Api-Key."}';
+    elsif p_key_refusal is not null then
+        refusal := 'LQ401';
+        refusal_more := jsonb_build_object('detail', 'This API key is ' || p_key_refusal || '.');
+    elsif p_route.scopes <> '{}' and not p_route.scopes && p_key_scopes then
+        refusal := 'LQ403';
+        refusal_more := jsonb_build_object(
+            'detail', 'The key needs one of the scopes ' || array_to_string(p_route.scopes, ', ') || '.'
+        );
+    elsif p_wants_account and p_account_id is null then
+        refusal := 'LQ404';
+        refusal_more := '{"detail": "No such account."}';
+    elsif p_account_status <> 'active' and p_route.method <> 'GET' then
+        if p_account_status = 'closed' then
+            -- Another's key is refused as unknown: here is a platform key that acts for a closed account.
+            refusal := 'LQ403';
+            refusal_more := '{"detail": "The account is closed: nothing can be done in its name.",
+                "code": "account-closed"}';
+        elsif not 'platform' = any (p_key_scopes) then
+            refusal := 'LQ403';
+            refusal_more := '{"detail": "The account is suspended: it can read, and change nothing.",
+                "code": "account-suspended"}';
+        end if;
+    end if;
+end;
+$$;
+comment on function http.judge(http.route, boolean, text, text[], boolean, uuid, text) is
+$$Why a call may not go on, as SQLSTATE and members of the problem: no key, no scope, no account, suspended or closed. Null when it
+may.
+
+p_account_id, p_account_status: of the account that it acts for.$$;
+
 create or replace function http.guard(
     p_routes integer[],
     p_versions integer[],
     p_keys text[],
+    p_addresses text[],
+    p_request_ids text[],
     p_contexts jsonb[]
 )
 returns http.call[]
@@ -187,49 +245,41 @@ language plpgsql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 begin
     return (
         select array_agg(
             row(
-                g.ordinal, r.id, coalesce(b.id, a.account_id), null, a.key_id, a.account_id, a.scopes,
+                g.ordinal, r.id, coalesce(b.id, a.account_id), null, a.key_id, a.scopes,
+                coalesce('platform' = any (a.scopes), false) and not g.context ? 'account',
+                g.address, g.request_id, coalesce(b.tier, a.tier), r.limit_class,
+                r.is_metered and a.key_id is not null, coalesce((g.context ->> 'admitted')::boolean, false),
                 case
                     when r.id is null then 'stale'
-                    when r.mode = 'development' and e.environment <> 'development' then 'LQ404'
-                    when r.access = 'public' then null
-                    when k.ordinal is null or k.refusal is not null then 'LQ401'
-                    when r.scopes <> '{}' and not r.scopes && k.scopes then 'LQ403'
-                    when g.context ? 'account' and b.id is null then 'LQ404'
-                    -- Another's key is refused as unknown: here is a platform key that acts for a closed account.
-                    when coalesce(b.status, k.account_status) = 'closed' and r.method <> 'GET' then 'LQ403'
-                    when coalesce(b.status, k.account_status) = 'suspended' and r.method <> 'GET'
-                        and not 'platform' = any (k.scopes) then 'LQ403'
+                    -- Nearly always.
+                    when f.is_good then null
+                    else (http.judge(
+                        r, k.ordinal is not null, k.refusal, k.scopes, g.context ? 'account', b.id,
+                        coalesce(b.status, k.account_status)
+                    )).refusal
                 end,
                 case
-                    when r.access = 'public' then null
-                    when k.ordinal is null then '{"detail": "Send an API key in the header X-Api-Key."}'::jsonb
-                    when k.refusal is not null then jsonb_build_object('detail', 'This API key is ' || k.refusal || '.')
-                    when r.scopes <> '{}' and not r.scopes && k.scopes then
-                        jsonb_build_object(
-                            'detail', 'The key needs one of the scopes ' || array_to_string(r.scopes, ', ') || '.'
-                        )
-                    when g.context ? 'account' and b.id is null then '{"detail": "No such account."}'
-                    when coalesce(b.status, k.account_status) = 'closed' then
-                        '{"detail": "The account is closed: nothing can be done in its name.",
-                            "code": "account-closed"}'
-                    when coalesce(b.status, k.account_status) = 'suspended' then
-                        '{"detail": "The account is suspended: it can read, and change nothing.",
-                            "code": "account-suspended"}'
+                    when f.is_good is not true then (http.judge(
+                        r, k.ordinal is not null, k.refusal, k.scopes, g.context ? 'account', b.id,
+                        coalesce(b.status, k.account_status)
+                    )).refusal_more
                 end
             )::http.call
             order by g.ordinal
         )
-        from unnest(p_routes, p_versions, p_contexts) with ordinality as g (route_id, version, context, ordinal)
-        cross join (select core.text_setting('core.environment') as environment) as e
-        left join http.route as r on r.id = g.route_id and r.version = g.version and r.is_enabled
+        from unnest(p_routes, p_versions, p_addresses, p_request_ids, p_contexts)
+            with ordinality as g (route_id, version, address, request_id, context, ordinal)
+        left join http.route as r
+            on r.id = g.route_id and r.version = g.version and r.is_enabled and r.function is not null
         left join keys.authenticate_many(p_keys) as k on k.ordinal = g.ordinal
         -- A key that is refused stands for nobody, also where a public route would not have asked for one.
-        left join lateral (select k.account_id, k.key_id, k.scopes where k.refusal is null) as a on true
+        left join lateral (select k.account_id, k.key_id, k.scopes, k.tier where k.refusal is null) as a on true
         -- A platform key may act for any account; another key only for its own.
         -- Looked up by its key, call by call: joined as a table, all accounts would be read for each batch. The id is worked
         -- out apart: below row-level security no index serves a comparison with a function that is not leakproof.
@@ -237,16 +287,253 @@ begin
             select core.read_id('acct', g.context ->> 'account') as id offset 0
         ) as w on g.context ? 'account'
         left join lateral (
-            select o.id, o.status
+            select o.id, o.status, o.tier
             from identity.account as o
             where o.id = w.id and ('platform' = any (a.scopes) or o.id = a.account_id)
             offset 0
         ) as b on true
+        cross join lateral (
+            select
+                r.mode = 'any' and r.access = 'key' and k.ordinal is not null and k.refusal is null
+                and k.account_status = 'active' and (r.scopes = '{}' or r.scopes && k.scopes) and g.context = '{}'
+                as is_good
+            offset 0
+        ) as f
     );
 end;
 $$;
-comment on function http.guard(integer[], integer[], text[], jsonb[]) is
+comment on function http.guard(integer[], integer[], text[], text[], text[], jsonb[]) is
 $$Say who each call is and whether it may go on: stale route, no key, no scope, no account, suspended or closed. Limits come after.$$;
+
+create or replace function http.enter_call(p_call http.call, p_user_agent text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform core.set_caller(
+        p_call.account_id, p_call.user_id, p_call.key_id, p_call.scopes, p_call.address, p_user_agent, p_call.request_id,
+        p_call.sees_all
+    );
+end;
+$$;
+comment on function http.enter_call(http.call, text) is
+$$Make the call the caller: all of the context is overwritten, and the machinery is switched off.$$;
+
+create or replace function http.call_single(p_route http.route, p_parameters jsonb, p_body jsonb)
+returns http.response
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_response http.response;
+begin
+    execute format('select * from %s(%s)', p_route.function, http.bind_arguments(p_route.id, p_parameters, p_body))
+    into v_response
+    using p_parameters || case when jsonb_typeof(p_body) = 'object' then p_body else '{}' end, p_body;
+    return v_response;
+end;
+$$;
+comment on function http.call_single(http.route, jsonb, jsonb) is
+$$Call a route's function with named, typed arguments. Raises what the function raises, and LQ422 for arguments that do not fit.$$;
+
+-- A plural door runs as machinery, which sees every account: it takes who may do what from its calls alone.
+create or replace function http.call_plural(p_function text, p_method text, p_calls http.call[], p_parameters jsonb[], p_bodies jsonb[])
+returns http.response[]
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+    v_responses http.response[];
+begin
+    if p_method = 'GET' then
+        perform set_config('transaction_read_only', 'on', true);
+    end if;
+    execute format('select %s($1, $2, $3)', p_function) into v_responses using p_calls, p_parameters, p_bodies;
+    if p_method = 'GET' then
+        -- Read-only can not be switched off again but by undoing the subtransaction.
+        raise exception using errcode = 'LQUND', message = 'end of reading calls';
+    end if;
+    set constraints all immediate;
+    set constraints all deferred;
+    return v_responses;
+exception
+    when sqlstate 'LQUND' then
+        return v_responses;
+    when query_canceled then
+        for i in 1 .. cardinality(p_calls) loop
+            perform core.set_caller(null, null, null, null, null, null, (p_calls[i]).request_id);
+            v_responses[i] := http.problem('57014', 'the call took too long');
+        end loop;
+        perform core.enter_machinery();
+        return v_responses;
+    when others or assert_failure then
+        -- Each call for itself tells which one it was, and why.
+        perform core.enter_machinery();
+        return null;
+end;
+$$;
+comment on function http.call_plural(text, text, http.call[], jsonb[], jsonb[]) is
+$$Call a plural door in a subtransaction: one response a call, in order; null for those that must be called one by one, or for all
+when it raised.$$;
+
+create or replace function http.show_headers(p_limits text, p_headers jsonb)
+returns text
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case
+        when p_limits is null then coalesce(p_headers::text, '{}')
+        when p_headers is null or p_headers = '{}' then '{' || p_limits || '}'
+        else '{' || p_limits || ', ' || substr(p_headers::text, 2)
+    end;
+end;
+$$;
+comment on function http.show_headers(text, jsonb) is
+$$Headers of an answer as JSON text: the fields of the limits (members, as text), and those of the response.$$;
+
+create or replace function http.show_more(p_account_id uuid, p_key_id uuid, p_tier text, p_decision jsonb)
+returns text
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return '{' || coalesce('"account": "' || p_account_id || '", ', '') || coalesce('"key": "' || p_key_id || '", ', '')
+        || '"decision": ' || case
+            when p_decision is not null then (coalesce(jsonb_build_object('tier', p_tier), '{}') || p_decision)::text
+            when p_tier is not null then '{"tier": "' || p_tier || '"}'
+            else '{}'
+        end || '}';
+end;
+$$;
+comment on function http.show_more(uuid, uuid, text, jsonb) is
+$$What the server is told about a call beside its answer: account, key, and the decision for the access record, as JSON text.$$;
+
+-- For a call that comes alone, the set-based steps of the guard cost several times what they do (each begins a plan with
+-- joins). Here they are for one call and its good end; whatever is unusual is undone, and goes the way of all calls.
+create or replace function http.answer_hot(
+    p_request_id text,
+    p_route integer,
+    p_version integer,
+    p_key text,
+    p_address text,
+    p_parameters text,
+    p_body text,
+    out status integer,
+    out headers text,
+    out body text,
+    out hints text[],
+    out more text
+)
+returns record
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_hex text;
+    v_account_id uuid;
+    v_key_id uuid;
+    v_salt bytea := uuid_send(gen_random_uuid());
+    v_hot record;
+    v_used bigint;
+    v_limits record;
+    v_responses http.response[];
+begin
+    if p_key is null or length(p_key) <> 89 then
+        return;
+    end if;
+    -- As in keys.read_text(): what is no key at all raises, or fits no hash.
+    v_hex := encode(decode(translate(substr(p_key, 10, 44), '-_', '+/'), 'base64'), 'hex');
+    v_account_id := substr(v_hex, 1, 32)::uuid;
+    v_key_id := substr(v_hex, 33, 32)::uuid;
+    select
+        r.plural_function, r.method, r.limit_class, r.is_metered, k.scopes, a.tier,
+        coalesce(t.calls_per_month, 9223372036854775807) as allowed
+    into v_hot
+    from keys.api_key as k
+    inner join identity.account as a on a.id = k.account_id
+    inner join quota.tier as t on t.name = a.tier
+    inner join http.route as r on r.id = p_route and r.version = p_version
+    where k.account_id = v_account_id and k.id = v_key_id
+        and keys.judge(
+            sha256(v_salt || k.hash) = sha256(v_salt || sha256(convert_to(p_key, 'UTF8'))),
+            k.revoked_at, k.expires_at, k.not_before, a.status
+        ) is null
+        and a.status = 'active' and r.is_enabled and r.mode = 'any' and r.access = 'key'
+        and r.plural_function is not null and r.limit_class is not null
+        and (r.scopes = '{}' or r.scopes && k.scopes);
+    if not found then
+        return;
+    end if;
+
+    -- Charged in the order of all guards: the month, then the buckets.
+    if v_hot.is_metered then
+        insert into quota.usage as u (account_id, month, used, allowed)
+        values (v_account_id, quota.month(), 1, v_hot.allowed)
+        on conflict (account_id, month) do update
+        set used = u.used + 1, allowed = excluded.allowed
+        where u.used < excluded.allowed
+        returning u.used into v_used;
+        -- What is nearly used up is announced, and is for the other way too.
+        if v_used is null or v_used * 5 >= v_hot.allowed::numeric * 4 then
+            raise exception using errcode = 'LQUND', message = 'the month is, or is nearly, used up';
+        end if;
+    end if;
+    v_limits := limits.charge_hot(v_hot.limit_class, v_account_id, v_key_id, p_address);
+    if not v_limits.is_charged then
+        raise exception using errcode = 'LQUND', message = 'a bucket is too full';
+    end if;
+
+    v_responses := http.call_plural(
+        v_hot.plural_function, v_hot.method,
+        array[row(
+            1, p_route, v_account_id, null, v_key_id, v_hot.scopes, 'platform' = any (v_hot.scopes), p_address,
+            p_request_id, v_hot.tier, v_hot.limit_class, v_hot.is_metered, false, null, null
+        )::http.call],
+        array[p_parameters::jsonb], array[nullif(p_body, '')::jsonb]
+    );
+    if (v_responses[1]).status is null then
+        raise exception using errcode = 'LQUND', message = 'the plural door leaves it to the single one';
+    end if;
+    status := (v_responses[1]).status;
+    if status >= 500 and v_hot.is_metered then
+        perform quota.refund(array[v_account_id]);
+    end if;
+    headers := http.show_headers(
+        limits.show_headers(
+            v_limits.policies, v_limits.states, v_limits.tightest,
+            case when v_hot.is_metered then nullif(v_hot.allowed, 9223372036854775807) end, v_used,
+            quota.month_end(quota.month()), core.real_now()
+        ),
+        (v_responses[1]).headers
+    );
+    body := (v_responses[1]).body;
+    hints := core.take_hints();
+    more := http.show_more(v_account_id, v_key_id, v_hot.tier, null);
+exception
+    when others then
+        -- Undone, charges and all. The way of all calls says what is wrong, or does it.
+        status := null;
+        perform core.enter_machinery();
+end;
+$$;
+comment on function http.answer_hot(text, integer, integer, text, text, text, text) is
+$$Answer one call of a hot route (one with a plural door) at less cost than a batch. status is null, and nothing is done, when it
+is not to be answered so: the key is not good, a limit is near, the door raises.$$;
 
 create or replace function http.handle_many(
     p_request_ids text[],
@@ -266,16 +553,34 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set jit = off
 as $$
 declare
+    v_single record;
     v_calls http.call[];
     v_call http.call;
     v_route http.route;
-    v_limits jsonb;
-    v_limit jsonb;
+    v_verdicts limits.verdict[];
+    v_verdict limits.verdict;
+    v_is_limiter_broken boolean := false;
+    v_bears_keys boolean;
+    v_keys text[];
+    v_fingerprints bytea[];
+    v_opened record;
+    v_replays http.response[];
+    v_answers http.response[];
+    v_left boolean[];
+    v_parameters jsonb[];
+    v_bodies jsonb[];
+    v_plural record;
+    v_responses http.response[];
     v_response http.response;
+    v_hints text[];
+    v_first bigint;
     v_more jsonb;
     v_done_sensitive jsonb := '[]';
+    v_refunds uuid[] := '{}';
     v_is_stopped boolean := false;
     v_state text;
     v_message text;
@@ -286,29 +591,149 @@ declare
     v_context text;
 begin
     perform core.enter_machinery();
-    v_calls := http.guard(p_routes, p_versions, p_keys, p_contexts);
-    v_limits := limits.admit_many(v_calls, p_addresses, p_contexts);
-    perform keys.note_use(v_calls);
+    if cardinality(p_routes) = 1 and p_contexts[1] = '{}' then
+        select a.* into v_single
+        from http.answer_hot(
+            p_request_ids[1], p_routes[1], p_versions[1], p_keys[1], p_addresses[1], p_parameters[1], p_bodies[1]
+        ) as a;
+        if v_single.status is not null then
+            return query select
+                1, 'done', v_single.status, v_single.headers, v_single.body, v_single.hints, v_single.more;
+            return;
+        end if;
+    end if;
+
+    v_calls := http.guard(p_routes, p_versions, p_keys, p_addresses, p_request_ids, p_contexts);
+    if v_calls is null then
+        return;
+    end if;
+    v_left := array_fill(true, array[cardinality(v_calls)]);
+    v_bears_keys := strpos(p_contexts::text, 'idempotency_key') > 0;
+    if v_bears_keys then
+        v_keys := array_fill(null::text, array[cardinality(v_calls)]);
+        v_fingerprints := array_fill(null::bytea, array[cardinality(v_calls)]);
+        v_replays := array_fill(null::http.response, array[cardinality(v_calls)]);
+        v_answers := v_replays;
+        for v_opened in
+            select o.* from http.open_idempotent(v_calls, p_contexts, p_request_ids, p_parameters, p_bodies) as o
+        loop
+            if v_opened.verdict = 'new' then
+                v_keys[v_opened.ordinal] := v_opened.key;
+                v_fingerprints[v_opened.ordinal] := v_opened.fingerprint;
+            else
+                -- It costs tokens of the rate limits, and none of the month's calls.
+                v_calls[v_opened.ordinal].is_metered := false;
+                v_replays[v_opened.ordinal] := row(
+                    v_opened.status, v_opened.headers, v_opened.body, null, null, v_opened.reveal
+                )::http.response;
+            end if;
+        end loop;
+    end if;
+    begin
+        v_verdicts := limits.admit_many(v_calls);
+    exception
+        when others then
+            get stacked diagnostics v_state = returned_sqlstate, v_message = message_text, v_context = pg_exception_context;
+            -- A lock that others hold is no fault of the limiter: the server sends each call again, alone.
+            if v_state in ('40P01', '55P03') and cardinality(v_calls) > 1 then
+                raise;
+            end if;
+            v_is_limiter_broken := true;
+            v_verdicts := array_fill(null::limits.verdict, array[cardinality(v_calls)]);
+            raise warning 'the rate limiter failed: % %', v_state, v_message using detail = v_context;
+    end;
+    -- What the guard itself announced goes out with the first answer.
+    v_hints := core.take_hints();
     -- The guard waits for other guards, which are short. In a batch a call that meets a lock must not hold up the
     -- others.
-    if array_length(v_calls, 1) > 1 then
+    if cardinality(v_calls) > 1 then
         perform set_config('lock_timeout', '100ms', true);
     end if;
 
-    for i in 1 .. coalesce(array_length(v_calls, 1), 0) loop
+    -- All calls of a hot route at once.
+    if cardinality(v_calls) > 1 then
+        begin
+            v_parameters := p_parameters::jsonb[];
+            v_bodies := array(select nullif(b.body, '')::jsonb from unnest(p_bodies) with ordinality as b (body, n) order by b.n);
+        exception
+            when others then
+                -- One of them is no JSON: each for itself finds out whether it is that one.
+                v_parameters := null;
+        end;
+    end if;
+    if v_parameters is not null then
+        for v_plural in
+            select
+                r.plural_function as function, r.method, array_agg(c.ordinal order by c.ordinal) as ordinals,
+                array_agg(c order by c.ordinal) as calls,
+                array_agg(v_verdicts[c.ordinal] order by c.ordinal) as verdicts,
+                array_agg(v_parameters[c.ordinal] order by c.ordinal) as parameters,
+                array_agg(v_bodies[c.ordinal] order by c.ordinal) as bodies
+            from unnest(v_calls) as c
+            inner join http.route as r on r.id = c.route_id
+            where r.plural_function is not null and not (r.reads_replica and p_contexts[c.ordinal] ? 'has_replica')
+                and c.refusal is null and not c.is_charged and not v_is_limiter_broken
+                and (v_verdicts[c.ordinal]).is_refused is not true and (v_replays[c.ordinal]).status is null
+            group by r.plural_function, r.method
+        loop
+            v_responses := http.call_plural(
+                v_plural.function, v_plural.method, v_plural.calls, v_plural.parameters, v_plural.bodies
+            );
+            continue when v_responses is null;
+            v_hints := v_hints || core.take_hints();
+            select min(a.place) into v_first
+            from unnest(v_responses) with ordinality as a (status, headers, body, wait_for, wait_until, reveal, place)
+            where a.status is not null;
+            return query
+            select
+                g.ordinal, 'done', g.status, http.show_headers(g.limits, g.headers), g.body,
+                case when g.place = v_first then v_hints else '{}' end,
+                http.show_more(g.account_id, g.key_id, g.tier, g.decision)
+            from rows from (
+                unnest(v_plural.calls), unnest(v_responses), unnest(v_plural.verdicts)
+            ) with ordinality as g (
+                ordinal, route_id, account_id, user_id, key_id, scopes, sees_all, address, request_id, tier,
+                limit_class, is_metered, is_charged, refusal, refusal_more,
+                status, headers, body, wait_for, wait_until, reveal,
+                is_refused, limits, decision, violated, retry_after, deny, place
+            )
+            where g.status is not null;
+            if v_first is not null then
+                v_hints := '{}';
+            end if;
+            for i in 1 .. cardinality(v_responses) loop
+                if (v_responses[i]).status is not null then
+                    v_left[v_plural.ordinals[i]] := false;
+                    if (v_responses[i]).status >= 500 and (v_plural.calls[i]).is_metered then
+                        v_refunds := v_refunds || (v_plural.calls[i]).account_id;
+                    end if;
+                    if v_bears_keys then
+                        v_answers[v_plural.ordinals[i]] := v_responses[i];
+                    end if;
+                end if;
+            end loop;
+        end loop;
+    end if;
+
+    for i in 1 .. coalesce(cardinality(v_calls), 0) loop
+        continue when not v_left[i];
         v_call := v_calls[i];
+        v_verdict := v_verdicts[i];
         call := i;
         status := null;
         headers := null;
         body := null;
         hints := '{}';
         v_response := null;
-        v_more := jsonb_build_object('account', v_call.account_id, 'key', v_call.key_id);
-        v_limit := v_limits -> (i::text);
+        v_more := http.show_more(v_call.account_id, v_call.key_id, v_call.tier, v_verdict.decision)::jsonb;
+        select r.* into v_route from http.route as r where r.id = v_call.route_id;
 
         if v_call.refusal = 'stale' then
             outcome := 'stale';
-        elsif v_call.refusal is not null or (v_limit ->> 'is_refused')::boolean then
+        elsif v_call.refusal is not null or v_verdict.is_refused
+            or v_is_limiter_broken and (v_call.limit_class is not null or v_call.is_metered)
+                and v_route.when_limiter_fails = 'closed'
+        then
             -- Also behind a call that ended the batch: what is sent again counts as admitted.
             outcome := 'done';
             perform core.set_caller(null, null, null, null, null, null, p_request_ids[i]);
@@ -317,39 +742,41 @@ begin
                     v_call.refusal, case v_call.refusal when 'LQ404' then 'no such path or account' else 'refused' end,
                     p_more => (v_call.refusal_more)::text
                 );
+            elsif v_is_limiter_broken then
+                v_response := http.problem('LQ503', 'the rate limiter does not work just now');
             else
-                v_response := limits.refuse(v_limit);
+                v_response := limits.refuse(v_verdict, v_call);
+                v_more := v_more || coalesce(limits.show_memory(v_verdict, v_call), '{}');
             end if;
-            more := v_more::text;
+        elsif (v_replays[i]).status is not null then
+            outcome := 'done';
+            v_response := v_replays[i];
+            if v_response.headers ? 'Idempotent-Replayed' then
+                v_more := jsonb_set(v_more, '{decision, flags}', '["replayed"]');
+            end if;
+            if v_response.reveal is not null then
+                v_more := v_more || jsonb_build_object('reveal', v_response.reveal);
+            end if;
         elsif v_is_stopped then
             outcome := 'again';
-            more := v_more::text;
+        elsif v_route.reads_replica and p_contexts[i] ? 'has_replica' then
+            outcome := 'replica';
+            body := jsonb_build_object('call', to_jsonb(v_call), 'limits', v_verdict.headers, 'more', v_more)::text;
         else
+            if v_is_limiter_broken and (v_call.limit_class is not null or v_call.is_metered) then
+                v_more := jsonb_set(v_more, '{decision, flags}', '["limiter-failed-open"]');
+            end if;
             -- What happens in this block is undone when it ends with an error; the variables keep what they got.
             begin
-                perform core.set_caller(
-                    v_call.account_id, v_call.user_id, v_call.key_id, v_call.scopes,
-                    p_addresses[i], p_user_agents[i], p_request_ids[i],
-                    coalesce('platform' = any (v_call.scopes), false) and not coalesce(p_contexts[i] ? 'account', false)
-                );
+                perform http.enter_call(v_call, p_user_agents[i]);
                 if p_contexts[i] ? 'wait_until' then
                     perform set_config('levqor.wait_until', p_contexts[i] ->> 'wait_until', true);
                 end if;
-                select r.* into v_route from http.route as r where r.id = v_call.route_id;
                 outcome := 'done';
                 if v_route.method = 'GET' then
                     perform set_config('transaction_read_only', 'on', true);
                 end if;
-                execute format(
-                    'select * from %s(%s)',
-                    v_route.function,
-                    http.bind_arguments(v_route.id, p_parameters[i]::jsonb, nullif(p_bodies[i], '')::jsonb)
-                )
-                into v_response
-                using p_parameters[i]::jsonb || case
-                    when jsonb_typeof(nullif(p_bodies[i], '')::jsonb) = 'object' then p_bodies[i]::jsonb
-                    else '{}'
-                end, nullif(p_bodies[i], '')::jsonb;
+                v_response := http.call_single(v_route, p_parameters[i]::jsonb, nullif(p_bodies[i], '')::jsonb);
                 if v_route.method = 'GET' then
                     -- Read-only can not be switched off again but by undoing the subtransaction.
                     raise exception using errcode = 'LQUND', message = 'end of a reading call';
@@ -405,26 +832,43 @@ begin
             if v_response.reveal is not null then
                 v_more := v_more || jsonb_build_object('reveal', v_response.reveal);
             end if;
+            if v_bears_keys and outcome <> 'again' then
+                v_answers[i] := v_response;
+            end if;
             if outcome = 'done' and v_response.status < 400 and v_route.is_sensitive then
                 v_done_sensitive := v_done_sensitive
                     || jsonb_build_object(
                         'request', p_request_ids[i], 'route', v_route.id, 'actor', core.current_actor()
                     );
             end if;
-            more := v_more::text;
+            if outcome = 'done' and v_response.status >= 500 and v_call.is_metered and not v_is_limiter_broken then
+                v_refunds := v_refunds || v_call.account_id;
+            end if;
         end if;
 
+        more := v_more::text;
+        hints := v_hints || hints;
+        v_hints := '{}';
         if outcome = 'done' then
             status := v_response.status;
-            headers := (coalesce(v_limit -> 'headers', '{}') || coalesce(v_response.headers, '{}'))::text;
+            headers := http.show_headers(
+                coalesce(v_verdict.headers, case
+                    when v_call.limit_class is not null and not v_is_limiter_broken then limits.peek(v_call)
+                end),
+                v_response.headers
+            );
             body := v_response.body;
         end if;
         return next;
     end loop;
 
-    if v_done_sensitive <> '[]' then
+    if v_done_sensitive <> '[]' or v_refunds <> '{}' or v_bears_keys then
         perform core.enter_machinery();
+        if v_bears_keys then
+            perform http.settle_idempotent(v_calls, p_request_ids, v_keys, v_fingerprints, v_answers);
+        end if;
         perform audit.note_sensitive_calls(v_done_sensitive);
+        perform quota.refund(v_refunds);
     end if;
 end;
 $$;
@@ -433,11 +877,12 @@ $$Answer many calls in one statement and one commit. The server's only way in; t
 
 One array element a call: request id; route and its version, as http.load_routes() gave them; API key; address; user agent;
 parameters (JSON object text of path and query); body (JSON text, or null); context (JSON: account to act for, admitted: true
-when this call was charged before, wait_until of a parked call).
+when this call was charged before, wait_until of a parked call, idempotency_key, has_replica: true when the server has one).
 
 One row a call. outcome: done (status, headers as JSON, body); stale (load the routes again and send again); again (send again,
-admitted, alone if it bears a sqlstate); wait (more.wait_for, more.wait_until). hints: TOPIC tab COUNT. more: JSON with account,
-key, sqlstate, fault (for the log, never for the client), reveal.$$;
+admitted, alone if it bears a sqlstate); wait (more.wait_for, more.wait_until); replica (hand the body to http.read_many() there). hints: TOPIC tab COUNT. more: JSON with account,
+key, sqlstate, fault (for the log, never for the client), reveal, decision (for the access record), deny (of a refusal that the server
+may repeat from memory: limits.show_memory()).$$;
 grant execute on function http.handle_many(
     text[], integer[], integer[], text[], text[], text[], text[], text[], jsonb[]
 ) to levqor_server;

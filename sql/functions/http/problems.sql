@@ -16,12 +16,22 @@ Send it as the reference shows; sending the same again gives the same answer.'
             'No API key came with the request, or one that is unknown, revoked, expired or not yet valid.
 
 Send a live key in the header X-Api-Key. detail says what is wrong with the one that came.'
-        when 'payment-required' then 'A spending limit of the account is reached.
+        when 'payment-required' then
+            'The job is estimated to cost more than one job may, or than is left of what the account may spend today.
 
-Raise the limit, or wait until the next period begins.'
-        when 'forbidden' then 'The key is good, and it may not do this: a scope is missing, or the account is suspended.
+guardrail says which. job: make the payload smaller, or ask for a higher limit. day: come back at resets_at, midnight UTC.'
+        when 'forbidden' then
+            'The key is good, and it may not do this: a scope is missing, or the account is suspended or closed.
 
 detail names the scopes that would do. Scopes of a key never change: make another key.'
+        when 'account-suspended' then
+            'The operator has suspended the account. It can read, and change nothing; its keys stay as they are.
+
+Ask the operator why. Sending the same again helps when the account is active again.'
+        when 'account-closed' then
+            'The account is closed, and a platform key acted in its name. Keys of the account itself are unknown.
+
+Nothing can be done in its name but read. Look whether Levqor-Account names the account that was meant.'
         when 'not-found' then
             'There is no such path or thing, or it belongs to another account: the two look alike on purpose.
 
@@ -46,24 +56,50 @@ Send the header Content-Type: application/json.'
             'A value breaks a rule: a member is missing, unknown, of another type, too long, or not a choice there is.
 
 errors lists each by a JSON Pointer with the rule it broke.'
-        when 'quota-exceeded' then 'More requests came than a rate policy admits. Refused requests cost nothing.
+        when 'quota-exceeded' then 'More requests came than a rate policy admits, or than the tier of the account has calls in a month.
 
-Wait as many seconds as the header Retry-After says. RateLimit-Policy lists the policies, RateLimit what is left.'
+Wait as many seconds as the header Retry-After says. violated-policies names what is used up: if calls-per-month, a higher tier helps.'
         when 'internal-error' then 'Something broke on our side. Nothing was changed.
 
 Try once more; if it stays, ask for help and quote request_id: it finds the entry in the log.'
         when 'unavailable' then
-            'The service is overloaded, restarting, or waited for a lock too long. Nothing was changed.
+            'The service is overloaded, restarting, cannot count rates, or waited for a lock too long. Nothing was changed.
 
 Try again after Retry-After seconds, with a growing pause.'
         when 'outcome-unknown' then
             'The connection to the database broke while the request was being carried out: it may or may not be done.
 
 Look before you send it again.'
+        when 'idempotency-key-in-use' then
+            'Another request with the same Idempotency-Key is being carried out, or stands before this one.
+
+Send the same again after Retry-After seconds: it gets the answer of the first.'
+        when 'idempotency-key-reused' then
+            'The Idempotency-Key came before with another request: path, parameters or the bytes of the body differ.
+
+Send the very same request, or make a new key for this one.'
+        when 'idempotency-answer-withheld' then
+            'The request was carried out before, and its answer held a secret that is shown once and kept nowhere.
+
+If that answer never arrived, take back what was made, and make another under a new Idempotency-Key.'
     end
 $$;
 comment on function http.advise(text) is
 $$What a kind of error means and what to do, in two paragraphs; null for one that needs no words.$$;
+
+-- The member code of a problem may be closer than its type: such a name has a page too.
+create or replace function http.name_type(p_code text)
+returns text
+language sql
+immutable
+parallel safe
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select case when p_code in ('account-suspended', 'account-closed') then 'forbidden' else p_code end
+$$;
+comment on function http.name_type(text) is
+$$The slug of the type that a problem with this code has: forbidden for account-suspended; mostly the code itself.$$;
 
 create or replace function api.show_problem_page(p_slug text)
 returns http.response
@@ -77,7 +113,7 @@ declare
 begin
     select e.* into v_code
     from core.error_code as e
-    where e.slug = p_slug
+    where e.slug = http.name_type(p_slug)
     order by e.sqlstate not like 'LQ%', e.sqlstate
     limit 1;
     if not found then
@@ -88,13 +124,16 @@ begin
     end if;
     return http.page(
         v_code.title,
-        '<main class="single"><p class="status">' || v_code.status || ' · <code>' || http.escape_html(v_code.slug)
+        '<main class="single"><p class="status">' || v_code.status || ' · <code>' || http.escape_html(p_slug)
             || '</code></p><h1>' || http.escape_html(v_code.title) || '</h1>'
-            || coalesce(http.render_paragraphs(http.advise(v_code.slug)), '')
+            || coalesce(http.render_paragraphs(http.advise(p_slug)), '')
             || '<p class="label">As it comes</p><pre tabindex="0"><code>'
             || http.escape_html(jsonb_pretty(jsonb_build_object(
-                'type', '/problems/' || v_code.slug, 'title', v_code.title, 'status', v_code.status,
-                'code', v_code.slug, 'request_id', '…'
+                'type', case
+                    when v_code.slug = 'quota-exceeded' then 'https://iana.org/assignments/http-problem-types#quota-exceeded'
+                    else '/problems/' || v_code.slug
+                end,
+                'title', v_code.title, 'status', v_code.status, 'code', p_slug, 'request_id', '…'
             ))) || '</code></pre><footer><a href="/docs">All of the API</a></footer></main>',
         p_max_age => 3600
     );

@@ -61,7 +61,11 @@ create or replace function http.register_route(
     p_request_schema jsonb default null,
     p_parameters jsonb default '{}',
     p_responses jsonb default '{}',
-    p_domain text default null
+    p_domain text default null,
+    p_plural_function text default null,
+    p_is_metered boolean default false,
+    p_when_limiter_fails text default 'closed',
+    p_constant jsonb default null
 )
 returns void
 language sql
@@ -74,11 +78,14 @@ as $$
         'domain', coalesce(p_domain, split_part(p_path, '/', 4), ''),
         'access', p_access, 'scopes', p_scopes, 'lane', p_lane, 'timeout_ms', p_timeout_ms, 'body_cap', p_body_cap,
         'limit_class', p_limit_class, 'mode', p_mode, 'is_sensitive', p_is_sensitive,
-        'request_schema', p_request_schema, 'parameters', p_parameters, 'responses', p_responses
+        'request_schema', p_request_schema, 'parameters', p_parameters, 'responses', p_responses,
+        'plural_function', p_plural_function, 'is_metered', p_is_metered, 'when_limiter_fails', p_when_limiter_fails,
+        'constant', p_constant
     ))
 $$;
 comment on function http.register_route(
-    text, text, text, text, text[], text, integer, integer, text, text, boolean, jsonb, jsonb, jsonb, text
+    text, text, text, text, text[], text, integer, integer, text, text, boolean, jsonb, jsonb, jsonb, text, text, boolean,
+    text, jsonb
 ) is
 $$Register a route of the product, beside its function. Repeatable; keeps what an operator changed.
 
@@ -129,7 +136,16 @@ as $$
     from http.route as r
     left join pg_proc as p on p.oid = to_regproc(r.function)
     cross join lateral (
-        select 'the function ' || r.function || ' does not exist, or exists more than once' where p.oid is null
+        select 'the function ' || r.function || ' does not exist, or exists more than once'
+        where p.oid is null and r.function is not null
+        union all
+        select 'the function ' || r.plural_function || '(http.call[], jsonb[], jsonb[]) returning http.response[] does not exist'
+        where r.plural_function is not null and not exists (
+            select from pg_proc as m
+            where m.oid = to_regprocedure(r.plural_function || '(http.call[], jsonb[], jsonb[])')
+                and m.prorettype = 'http.response[]'::regtype
+                and (r.method <> 'GET' or m.provolatile <> 'v')
+        )
         union all
         select 'the function ' || r.function || ' does not return http.response'
         where p.prorettype <> 'http.response'::regtype
@@ -147,8 +163,10 @@ as $$
         select 'it takes a body but has no request_schema'
         where r.method in ('PUT', 'PATCH') and r.request_schema is null
         union all
+        select 'a constant is public: nobody checks a key for it' where r.constant is not null and r.access <> 'public'
+        union all
         select 'public routes that write need a limit_class'
-        where r.access = 'public' and r.method <> 'GET' and r.limit_class is null
+        where r.access = 'public' and r.method <> 'GET' and r.limit_class is null and r.constant is null
     ) as b (reason)
     where r.is_enabled
     order by 1, 2
@@ -159,7 +177,7 @@ $$Routes whose row and function do not fit, with the reason. A server does not s
 create or replace function http.load_routes(p_skip_bad boolean default false)
 returns table (
     id integer, method text, path text, version integer, lane text, timeout_ms integer, body_cap integer,
-    request_schema text, parameters text
+    request_schema text, parameters text, limit_class text, constant text, access text, reads_replica boolean
 )
 language plpgsql
 volatile
@@ -184,7 +202,8 @@ begin
     return query
     select
         r.id, r.method, r.path, r.version, r.lane, r.timeout_ms, r.body_cap,
-        http.resolve_schema(r.request_schema)::text, r.parameters::text
+        http.resolve_schema(r.request_schema)::text, r.parameters::text, r.limit_class, r.constant::text, r.access,
+        r.reads_replica
     from http.route as r
     where r.is_enabled
         and (r.mode = 'any' or core.text_setting('core.environment') = 'development')

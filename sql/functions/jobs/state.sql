@@ -1,7 +1,7 @@
 -- The state machine, and what every change of status leaves behind. Triggers, so that no way of changing a job goes
 -- around it.
 
-create or replace function jobs.note_submitted()
+create or replace function jobs.refuse_submission()
 returns trigger
 language plpgsql
 volatile
@@ -9,22 +9,39 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if exists (select from new_jobs as n where n.status <> 'queued') then
-        raise exception using errcode = 'LQ409', message = 'a job begins as queued';
-    end if;
-    insert into jobs.transition (account_id, job_id, from_status, to_status, reason, attempt, actor, happened_at)
-    select n.account_id, n.id, null, n.status, n.reason, n.attempt, core.current_actor(), core.now()
-    from new_jobs as n;
-    return null;
+    raise exception using errcode = 'LQ409', message = 'a job begins as queued';
 end;
 $$;
-comment on function jobs.note_submitted() is
-$$Trigger: a job begins as queued, and its history begins with it. Raises LQ409.$$;
+comment on function jobs.refuse_submission() is
+$$Trigger: a job begins as queued. Always raises LQ409.$$;
 
-create or replace trigger job_submission_is_noted
-after insert on jobs.job
-referencing new table as new_jobs
-for each statement execute function jobs.note_submitted();
+create or replace trigger job_begins_as_queued
+before insert on jobs.job
+for each row when (new.status <> 'queued' or new.attempt <> 0) execute function jobs.refuse_submission();
+
+create or replace function jobs.keep_account()
+returns trigger
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if exists (select from jobs.job as j where j.account_id = old.id) then
+        raise exception using
+            errcode = 'foreign_key_violation',
+            message = 'an account with jobs stays',
+            hint = 'Close it.';
+    end if;
+    return old;
+end;
+$$;
+comment on function jobs.keep_account() is
+$$Trigger: an account that has jobs is not deleted (23503), in place of a foreign key, which would cost each intake.$$;
+
+create or replace trigger account_with_jobs_stays
+before delete on identity.account
+for each row execute function jobs.keep_account();
 
 create or replace function jobs.note_changed()
 returns trigger
@@ -244,13 +261,12 @@ language sql
 immutable
 parallel safe
 security invoker
-set search_path = pg_catalog, pg_temp
 as $$
     select 'jobs/' || coalesce(p_account, '*') || '/' || case
         when p_workflow is null then '*'
         when p_workflow ~ '^[A-Za-z0-9._:-]+$' then p_workflow
         -- A workflow may be any text; a topic is one word between slashes.
-        else '~' || md5(p_workflow)
+        else '~' || pg_catalog.md5(p_workflow)
     end
 $$;
 comment on function jobs.name_topic(text, text) is

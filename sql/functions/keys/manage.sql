@@ -252,7 +252,7 @@ begin
         select keys.show(k) || jsonb_build_object('key', v_new.key)
         from keys.api_key as k
         where k.account_id = core.current_account() and k.id = v_new.id
-    ));
+    ), '{"Cache-Control": "no-store"}');
 end;
 $$;
 comment on function api.create_key(text, text[], text, timestamptz, timestamptz) is
@@ -299,7 +299,7 @@ begin
         select keys.show(k) || jsonb_build_object('key', v_new.key, 'old_expires_at', v_new.old_expires_at)
         from keys.api_key as k
         where k.account_id = core.current_account() and k.id = v_new.id
-    ));
+    ), '{"Cache-Control": "no-store"}');
 end;
 $$;
 comment on function api.rotate_key(text, integer) is

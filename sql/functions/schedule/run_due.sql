@@ -53,6 +53,7 @@ declare
     v_started_at timestamptz;
     v_until timestamptz := clock_timestamp() + interval '1 second';
     v_is_canceled boolean := false;
+    v_has_run boolean := false;
 begin
     perform core.enter_machinery();
     for v_due in
@@ -63,6 +64,7 @@ begin
         where t.name = v_due.task and t.is_enabled
         for update skip locked;
         continue when not found;
+        exit when v_task.is_alone and v_has_run;
         -- A newer look than the list: the server that held the row may have run this slot meanwhile.
         v_started_at := core.real_now();
         insert into schedule.run as r (task, slot, started_at)
@@ -107,7 +109,9 @@ begin
         task := v_task.name;
         slot := v_due.slot;
         next_due := v_due.slot + v_task.every;
+        v_has_run := true;
         return next;
+        exit when v_task.is_alone;
         -- A statement that was cancelled has no timeout any more, and one that takes long holds back what is already
         -- done.
         exit when v_is_canceled or clock_timestamp() > v_until;
@@ -119,7 +123,7 @@ $$Run what is due: for the server's clock, which calls it at schedule.next_due()
 
 One row a run, with outcome succeeded, failed or timed out, and the hints of its work. A run that fails is undone and recorded,
 and the others go on. Slots that nobody was there for are not caught up: the task runs once, in the slot of this moment. It
-ends early after a second of work, so that what is done is committed; call again.$$;
+ends early after a second of work, and before and after a task that is alone, so that what is done is committed; call again.$$;
 grant execute on function schedule.run_due() to levqor_server;
 
 create or replace function schedule.next_due()
@@ -181,6 +185,3 @@ select core.seed('core.setting', '{name}', '{
 select core.seed('schedule.task', '{name}', '{
     "name": "schedule-trim-runs", "function": "schedule.trim_runs", "every": "1 day",
     "description": "remove old runs of tasks"}');
-select core.seed('schedule.task', '{name}', '{
-    "name": "limits-sweep", "function": "limits.sweep", "every": "1 hour",
-    "description": "remove rate buckets that are whole again"}');
