@@ -450,6 +450,7 @@ declare
     v_salt bytea := uuid_send(gen_random_uuid());
     v_hot record;
     v_used bigint;
+    v_month_ends timestamptz := quota.month_end(quota.month());
     v_limits record;
     v_responses http.response[];
 begin
@@ -517,7 +518,8 @@ begin
         limits.show_headers(
             v_limits.policies, v_limits.states, v_limits.tightest,
             case when v_hot.is_metered then nullif(v_hot.allowed, 9223372036854775807) end, v_used,
-            quota.month_end(quota.month()), core.real_now()
+            ';w=' || quota.month_seconds(v_month_ends), limits.count_seconds(v_month_ends, core.real_now()),
+            floor(date_part('epoch', core.real_now()))::bigint
         ),
         (v_responses[1]).headers
     );

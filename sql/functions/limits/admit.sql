@@ -80,8 +80,8 @@ $$Whole seconds until a bucket is whole again, or, when it admits nothing now, u
 Retry-After is never earlier than.$$;
 
 create or replace function limits.show_headers(
-    p_policies text, p_states text, p_tightest bigint[], p_allowed bigint, p_used bigint, p_month_ends timestamptz,
-    p_now timestamptz
+    p_policies text, p_states text, p_tightest bigint[], p_allowed bigint, p_used bigint, p_month_item text,
+    p_month_seconds bigint, p_now_seconds bigint
 )
 returns text
 language plpgsql
@@ -90,30 +90,28 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_seconds bigint;
     v_left bigint;
 begin
     if p_allowed is not null then
-        v_seconds := ceil(date_part('epoch', p_month_ends - p_now));
         v_left := greatest(p_allowed - p_used, 0);
-        p_policies := coalesce(p_policies || ', ', '') || '\"calls-per-month\";q=' || p_allowed || ';w='
-            || quota.month_seconds(p_month_ends);
-        p_states := coalesce(p_states || ', ', '') || '\"calls-per-month\";r=' || v_left || ';t=' || v_seconds;
+        p_policies := coalesce(p_policies || ', ', '') || '\"calls-per-month\";q=' || p_allowed || p_month_item;
+        p_states := coalesce(p_states || ', ', '') || '\"calls-per-month\";r=' || v_left || ';t=' || p_month_seconds;
         if p_tightest is null or v_left < p_tightest[1] then
-            p_tightest := array[v_left, p_allowed, v_seconds];
+            p_tightest := array[v_left, p_allowed, p_month_seconds];
         end if;
     end if;
     return '"RateLimit-Policy": "' || p_policies || '", "RateLimit": "' || p_states
         || '", "X-RateLimit-Limit": "' || p_tightest[2] || '", "X-RateLimit-Remaining": "' || p_tightest[1]
-        || '", "X-RateLimit-Reset": "' || floor(date_part('epoch', p_now))::bigint + p_tightest[3] || '"';
+        || '", "X-RateLimit-Reset": "' || p_now_seconds + p_tightest[3] || '"';
 end;
 $$;
-comment on function limits.show_headers(text, text, bigint[], bigint, bigint, timestamptz, timestamptz) is
+comment on function limits.show_headers(text, text, bigint[], bigint, bigint, text, bigint, bigint) is
 $$The RateLimit and RateLimit-Policy fields (IETF httpapi draft), and the older X-RateLimit-* of the tightest policy, as members
 of a JSON object; null when nothing limits the call.
 
 p_policies, p_states: items of the two fields, with their quotes escaped. p_tightest: remaining, quota, seconds. p_allowed, p_used:
-calls of the month, null when they are not limited.$$;
+calls of the month, null when they are not limited. p_month_item: ;w= and the length of the month in seconds. p_month_seconds:
+until its end. p_now_seconds: Unix time.$$;
 
 -- Without nested loops: the planner can not know how many calls a batch has, and would join its parts by them.
 create or replace function limits.charge_all(p_calls http.call[])
@@ -127,8 +125,11 @@ as $$
 declare
     v_quotas quota.charge[];
     v_verdicts limits.verdict[];
-    v_month_ends timestamptz := quota.month_end(quota.month());
     v_test_now timestamptz := nullif(current_setting('levqor.now', true), '')::timestamptz;
+    v_now_seconds bigint := floor(date_part('epoch', coalesce(v_test_now, clock_timestamp())));
+    v_month_ends timestamptz := quota.month_end(quota.month());
+    v_month_seconds bigint := date_part('epoch', v_month_ends)::bigint - v_now_seconds;
+    v_month_item text := ';w=' || quota.month_seconds(v_month_ends);
     v_wanted bigint;
     v_charged bigint;
 begin
@@ -191,8 +192,7 @@ begin
                 row(
                     false,
                     limits.show_headers(
-                        p.policies, t.states, t.tightest, q.allowed, q.used, v_month_ends,
-                        coalesce(v_test_now, clock_timestamp())
+                        p.policies, t.states, t.tightest, q.allowed, q.used, v_month_item, v_month_seconds, v_now_seconds
                     ),
                     null, null, null, null
                 )::limits.verdict
@@ -437,7 +437,9 @@ begin
         v_verdicts[v_demand.ordinal] := row(
             v_violated <> '[]',
             limits.show_headers(
-                v_policies, v_states, v_tightest, v_allowed, (v_quotas[v_account]).used, v_month_ends, v_now
+                v_policies, v_states, v_tightest, v_allowed, (v_quotas[v_account]).used,
+                ';w=' || quota.month_seconds(v_month_ends), limits.count_seconds(v_month_ends, v_now),
+                floor(date_part('epoch', v_now))::bigint
             ),
             nullif(jsonb_strip_nulls(jsonb_build_object(
                 'violated', nullif(v_violated, '[]'), 'shadowed', nullif(v_shadows, '[]')
@@ -577,7 +579,9 @@ begin
     ) as n
     where p.is_enabled and not p.is_shadow and p.route_class in (p_call.limit_class, '*')
         and (p.scope in ('address', 'all') or p_call.refusal is null);
-    return limits.show_headers(v_policies, v_states, v_tightest, null, null, null, v_now);
+    return limits.show_headers(
+        v_policies, v_states, v_tightest, null, null, null, null, floor(date_part('epoch', v_now))::bigint
+    );
 end;
 $$;
 comment on function limits.peek(http.call) is
@@ -667,7 +671,8 @@ begin
         select limits.show_headers(
             string_agg(p.item, ', ' order by p.id),
             string_agg('\"' || p.name || '\";r=0;t={seconds}', ', ' order by p.id),
-            array[0, min(p.quota), p_verdict.retry_after], null, null, null, core.real_now()
+            array[0, min(p.quota), p_verdict.retry_after], null, null, null, null,
+            floor(date_part('epoch', core.real_now()))::bigint
         )
         into v_limits
         from jsonb_to_recordset(p_verdict.violated) as v (id integer)
