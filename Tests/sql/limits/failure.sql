@@ -1,4 +1,4 @@
--- The limiter breaks: routes are closed, or open, as their rows say, and nothing is charged.
+-- The limiter breaks: routes are closed, or open, as their rows say; the month's quota holds all the same.
 begin;
 select plan(27);
 set local client_min_messages = error;
@@ -56,9 +56,9 @@ select is(
 )
 from many as m;
 select is(c.status, 401, 'who is not known is refused as ever') from test.call('POST', '/try/open', 'lvk_live_x') as c;
-select is(u.used, 1::bigint, 'what goes on uncharged is not counted in the month') from quota.usage as u where u.account_id = :'a';
+select is(u.used, 5::bigint, 'what goes on is counted in the month all the same') from quota.usage as u where u.account_id = :'a';
 select is(c.status, 500, 'a fault behind it') from test.call('POST', '/try/fault', :'key') as c;
-select is(u.used, 1::bigint, 'gives nothing back that was not charged') from quota.usage as u where u.account_id = :'a';
+select is(u.used, 5::bigint, 'gives its call back') from quota.usage as u where u.account_id = :'a';
 update http.route set when_limiter_fails = 'open' where path = '/try/closed';
 select is(c.status, 204, 'a DBA opens a route with the next call') from test.call('POST', '/try/closed', :'key') as c;
 update http.route set when_limiter_fails = 'closed' where path = '/try/closed';
@@ -68,7 +68,7 @@ select is(c.status, 429, 'it stands where it stood') from test.call('POST', '/tr
 
 -- The month's usage is gone.
 alter table quota.usage rename to usage_gone;
-select is(array_agg(c.status order by c.call), '{503,204,204}', 'the month is a part of the limiter')
+select is(array_agg(c.status order by c.call), '{503,503,204}', 'a month that can not be counted closes open routes too')
 from test.call_many(pg_temp.calls('{closed,open,unlimited}', :'key')) as c;
 select is(c.status, 503, 'also for one call') from test.call('POST', '/try/closed', :'key') as c;
 select lives_ok(format('select * from test.call_many(pg_temp.calls(%L, %L))', '{fault,unlimited}', :'key'),
@@ -93,11 +93,11 @@ select set_config('test.state', '40P01', true);
 select throws_ok(format('select * from test.call_many(pg_temp.calls(%L, %L))', '{closed,open}', :'key'), '40P01', null, 'a deadlock in a batch is raised');
 select set_config('test.state', '55P03', true);
 select throws_ok(format('select * from test.call_many(pg_temp.calls(%L, %L))', '{closed,open}', :'key'), '55P03', null, 'and so is a lock that was not to be had');
-select is(c.status, 503, 'alone it is a limiter that does not work') from test.call('POST', '/try/closed', :'key') as c;
-select is(c.status, 204, 'in both ways') from test.call('POST', '/try/open', :'key') as c;
+select throws_ok(format('select * from test.call(%L, %L, %L)', 'POST', '/try/closed', :'key'), '55P03', null, 'also alone');
+select throws_ok(format('select * from test.call(%L, %L, %L)', 'POST', '/try/open', :'key'), '55P03', null, 'and on an open route: nothing goes on uncharged');
 drop trigger bucket_is_held on limits.bucket;
-select is(u.used, 2::bigint, 'of all this the month knows nothing') from quota.usage as u where u.account_id = :'a';
-select is(c.status, 429, 'nor do the buckets') from test.call('POST', '/try/closed', :'key', null, '192.0.2.1') as c;
+select is(u.used, 8::bigint, 'the month knows of all that went on') from quota.usage as u where u.account_id = :'a';
+select is(c.status, 429, 'the buckets know of nothing') from test.call('POST', '/try/closed', :'key', null, '192.0.2.1') as c;
 
 select * from finish();
 rollback;

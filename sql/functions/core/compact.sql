@@ -26,6 +26,12 @@ begin
             message = format('not every row of %s can be seen', p_table),
             hint = 'set levqor.machinery = ''on''';
     end if;
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception using
+            errcode = 'LQ500',
+            message = 'a table is compacted at the isolation level read committed only',
+            hint = 'An older snapshot would lose what was written since.';
+    end if;
     if v_bytes < greatest(v_least, 4 * coalesce(
         (select c.bytes from core.compaction as c where c.table_name = p_table::text), 0
     )) then

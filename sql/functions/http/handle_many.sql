@@ -499,6 +499,7 @@ begin
         raise exception using errcode = 'LQUND', message = 'a bucket is too full';
     end if;
 
+    perform set_config('lock_timeout', '100ms', true);
     v_responses := http.call_plural(
         v_hot.plural_function, v_hot.method,
         array[row(
@@ -566,6 +567,7 @@ declare
     v_verdicts limits.verdict[];
     v_verdict limits.verdict;
     v_is_limiter_broken boolean := false;
+    v_is_quota_broken boolean := false;
     v_bears_keys boolean;
     v_keys text[];
     v_fingerprints bytea[];
@@ -592,6 +594,9 @@ declare
     v_schema text;
     v_context text;
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception using errcode = 'LQ500', message = 'calls are answered at the isolation level read committed only';
+    end if;
     perform core.enter_machinery();
     if cardinality(p_routes) = 1 and p_contexts[1] = '{}' then
         select a.* into v_single
@@ -637,18 +642,25 @@ begin
         when others then
             get stacked diagnostics v_state = returned_sqlstate, v_message = message_text, v_context = pg_exception_context;
             -- A lock that others hold is no fault of the limiter: the server sends each call again, alone.
-            if v_state in ('40P01', '55P03') and cardinality(v_calls) > 1 then
+            if v_state in ('40P01', '55P03') then
                 raise;
             end if;
             v_is_limiter_broken := true;
-            v_verdicts := array_fill(null::limits.verdict, array[cardinality(v_calls)]);
+            begin
+                v_verdicts := limits.admit_without_buckets(v_calls);
+            exception
+                when others then
+                    -- Not even the month can be counted: nothing goes on.
+                    v_is_quota_broken := true;
+                    v_verdicts := array_fill(null::limits.verdict, array[cardinality(v_calls)]);
+            end;
             raise warning 'the rate limiter failed: % %', v_state, v_message using detail = v_context;
     end;
     -- What the guard itself announced goes out with the first answer.
     v_hints := core.take_hints();
-    -- The guard waits for other guards, which are short. In a batch a call that meets a lock must not hold up the
-    -- others.
-    if cardinality(v_calls) > 1 then
+    -- The guard waits for other guards, which are short. A call that meets a lock must not hold up the others, of its batch
+    -- and of the buckets it holds: it is sent again, alone and admitted, and may wait longer then.
+    if cardinality(v_calls) > 1 or not v_calls[1].is_charged then
         perform set_config('lock_timeout', '100ms', true);
     end if;
 
@@ -706,6 +718,8 @@ begin
             for i in 1 .. cardinality(v_responses) loop
                 if (v_responses[i]).status is not null then
                     v_left[v_plural.ordinals[i]] := false;
+                    -- After a timeout nothing bounds the statement any more.
+                    v_is_stopped := v_is_stopped or (v_responses[i]).status = 503;
                     if (v_responses[i]).status >= 500 and (v_plural.calls[i]).is_metered then
                         v_refunds := v_refunds || (v_plural.calls[i]).account_id;
                     end if;
@@ -734,7 +748,7 @@ begin
             outcome := 'stale';
         elsif v_call.refusal is not null or v_verdict.is_refused
             or v_is_limiter_broken and (v_call.limit_class is not null or v_call.is_metered)
-                and v_route.when_limiter_fails = 'closed'
+                and (v_route.when_limiter_fails = 'closed' or v_is_quota_broken and v_call.is_metered)
         then
             -- Also behind a call that ended the batch: what is sent again counts as admitted.
             outcome := 'done';
@@ -744,7 +758,7 @@ begin
                     v_call.refusal, case v_call.refusal when 'LQ404' then 'no such path or account' else 'refused' end,
                     p_more => (v_call.refusal_more)::text
                 );
-            elsif v_is_limiter_broken then
+            elsif v_verdict.is_refused is not true then
                 v_response := http.problem('LQ503', 'the rate limiter does not work just now');
             else
                 v_response := limits.refuse(v_verdict, v_call);
@@ -843,7 +857,9 @@ begin
                         'request', p_request_ids[i], 'route', v_route.id, 'actor', core.current_actor()
                     );
             end if;
-            if outcome = 'done' and v_response.status >= 500 and v_call.is_metered and not v_is_limiter_broken then
+            if outcome = 'done' and v_response.status >= 500 and v_call.is_metered and v_call.refusal is null
+                and not v_is_quota_broken
+            then
                 v_refunds := v_refunds || v_call.account_id;
             end if;
         end if;

@@ -49,6 +49,14 @@ Send it again, faster; the connection was closed.'
         when 'content-too-large' then 'The body is larger than this path takes.
 
 Send less, or send a link to the content instead.'
+        when 'expectation-failed' then
+            'The header Expect asks for something other than 100-continue.
+
+Leave it out.'
+        when 'head-too-large' then
+            'The request line or the headers are too many, or too long.
+
+Send fewer and shorter ones; what is long belongs into the body. The connection was closed.'
         when 'unsupported-media-type' then 'The body is no JSON, or does not say that it is.
 
 Send the header Content-Type: application/json.'

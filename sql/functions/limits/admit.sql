@@ -30,16 +30,16 @@ by its /64 network).$$;
 -- Inlinable.
 create or replace function limits.demand(p_calls http.call[])
 returns table (
-    ordinal integer, policy_id integer, subject text, is_shared boolean, is_shadow boolean, name text, quota integer,
-    shares integer, emission interval, tolerance interval
+    ordinal integer, policy_id integer, subject text, scope text, is_shared boolean, is_shadow boolean, name text,
+    quota integer, shares integer, emission interval, tolerance interval
 )
 language sql
 stable
 security invoker
 as $$
     select
-        c.ordinal, p.id, limits.show_subject(p.scope, c.account_id, c.key_id, c.address, p.shares), p.scope = 'all',
-        p.is_shadow, p.name, p.quota, p.shares, p.emission, p.tolerance
+        c.ordinal, p.id, limits.show_subject(p.scope, c.account_id, c.key_id, c.address, p.shares), p.scope,
+        p.scope = 'all', p.is_shadow, p.name, p.quota, p.shares, p.emission, p.tolerance
     from pg_catalog.unnest(p_calls) as c
     inner join limits.policy as p on p.route_class = c.limit_class or p.route_class = '*'
     where p.is_enabled and c.limit_class is not null and c.refusal is null and not c.is_charged
@@ -128,7 +128,7 @@ declare
     v_test_now timestamptz := nullif(current_setting('levqor.now', true), '')::timestamptz;
     v_now_seconds bigint := floor(date_part('epoch', coalesce(v_test_now, clock_timestamp())));
     v_month_ends timestamptz := quota.month_end(quota.month());
-    v_month_seconds bigint := date_part('epoch', v_month_ends)::bigint - v_now_seconds;
+    v_month_seconds bigint := greatest(date_part('epoch', v_month_ends)::bigint - v_now_seconds, 0);
     v_month_item text := ';w=' || quota.month_seconds(v_month_ends);
     v_wanted bigint;
     v_charged bigint;
@@ -329,6 +329,7 @@ declare
     v_at integer;
     v_wait interval;
     v_retry interval;
+    v_scope text;
     v_violated jsonb;
     v_shadows jsonb;
     v_policies text;
@@ -355,6 +356,7 @@ begin
             c.ordinal,
             array_agg(d.policy_id order by d.is_shared, d.policy_id) filter (where d.policy_id is not null) as ids,
             array_agg(d.name order by d.is_shared, d.policy_id) as names,
+            array_agg(d.scope order by d.is_shared, d.policy_id) as scopes,
             array_agg(d.quota order by d.is_shared, d.policy_id) as quotas,
             array_agg(d.shares order by d.is_shared, d.policy_id) as shares,
             array_agg(d.is_shadow order by d.is_shared, d.policy_id) as is_shadow,
@@ -374,6 +376,7 @@ begin
         v_violated := '[]';
         v_shadows := '[]';
         v_retry := interval '0';
+        v_scope := null;
         for i in 1 .. coalesce(cardinality(v_demand.ids), 0) loop
             v_at := v_demand.places[i];
             v_wait := v_full_at[v_at] + v_demand.emissions[i] - v_demand.tolerances[i] - v_now;
@@ -386,7 +389,10 @@ begin
                     v_violated := v_violated || jsonb_build_object(
                         'policy', v_demand.names[i], 'id', v_demand.ids[i], 'subject', v_demand.subjects[i]
                     );
-                    v_retry := greatest(v_retry, v_wait);
+                    if v_wait > v_retry then
+                        v_retry := v_wait;
+                        v_scope := case when v_demand.shares[i] = 1 then v_demand.scopes[i] end;
+                    end if;
                 end if;
             end if;
         end loop;
@@ -450,7 +456,7 @@ begin
         )::limits.verdict;
         if v_violated <> '[]' then
             v_verdicts[v_demand.ordinal].deny := limits.show_denial(
-                v_call, v_violated, v_retry
+                v_call, v_violated, v_scope, v_retry
             );
         end if;
     end loop;
@@ -474,51 +480,39 @@ comment on function limits.charge_each(http.call[]) is
 $$Decide the calls one by one, in the order they came: each charges its month and all of its buckets, or nothing; refusals are
 counted. Gives a verdict a call, in order; null for calls that nothing limits.$$;
 
-create or replace function limits.show_denial(p_call http.call, p_violated jsonb, p_retry interval)
+create or replace function limits.show_denial(p_call http.call, p_violated jsonb, p_scope text, p_wait interval)
 returns jsonb
 language plpgsql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_is_month boolean := p_violated @> '[{"policy": "calls-per-month"}]';
-    v_scope text;
-    v_shares integer;
 begin
-    -- By the test clock nobody can say when real time is up.
-    if p_call.limit_class is null or current_setting('levqor.now', true) <> '' then
-        return null;
-    end if;
-    -- The policy that holds longest.
-    select p.scope, p.shares into v_scope, v_shares
-    from jsonb_to_recordset(p_violated) as v (id integer, subject text)
-    inner join limits.policy as p on p.id = v.id
-    inner join limits.bucket as b on b.policy_id = v.id and b.subject = v.subject
-    order by b.full_at + p.emission - p.tolerance desc
-    limit 1;
-    -- Another session's share may still hold tokens.
-    if v_shares > 1 then
+    -- By the test clock nobody can say when real time is up. The month's quota does not hold for the whole class, and a call of
+    -- it may be given back, or bought.
+    if p_scope is null or p_call.limit_class is null or current_setting('levqor.now', true) <> ''
+        or p_violated @> '[{"policy": "calls-per-month"}]'
+    then
         return null;
     end if;
     return jsonb_build_object(
         'for', case
             -- What names policies of this caller is not for the others.
-            when v_scope = 'all' and jsonb_array_length(p_violated) = 1 then 'all'
-            when p_call.key_id is not null and (v_is_month or v_scope in ('key', 'account')) then 'key'
+            when p_scope = 'all' and jsonb_array_length(p_violated) = 1 then 'all'
+            when p_scope in ('key', 'account') and p_call.key_id is not null then 'key'
             else 'address'
         end,
         'class', p_call.limit_class,
-        -- A month's call may be given back, or bought, before the month ends: ask again soon.
-        'seconds', case
-            when v_is_month then least(date_part('epoch', p_retry), 5) else date_part('epoch', p_retry)
-        end
+        'seconds', date_part('epoch', p_wait)
     );
 end;
 $$;
-comment on function limits.show_denial(http.call, jsonb, interval) is
+comment on function limits.show_denial(http.call, jsonb, text, interval) is
 $$What the server may remember of a refusal: for whom (address, key or all), for which class, for how many seconds. Null when
-nothing may be remembered.$$;
+nothing may be remembered.
+
+p_scope: of the policy that holds longest; null when it is one share of many, as another session's may still hold tokens. p_wait:
+how long it does.$$;
 
 create or replace function limits.count_refusals(p_decisions jsonb[])
 returns void
@@ -549,6 +543,53 @@ end;
 $$;
 comment on function limits.count_refusals(jsonb[]) is
 $$Count refusals by day, policy and subject, from decisions: {"violated": [{"id", "subject"}], "shadowed": […]}.$$;
+
+create or replace function limits.admit_without_buckets(p_calls http.call[])
+returns limits.verdict[]
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_calls http.call[] := p_calls;
+    v_quotas quota.charge[];
+    v_verdicts limits.verdict[] := array_fill(null::limits.verdict, array[cardinality(p_calls)]);
+    v_place integer;
+    v_retry interval := quota.month_end(quota.month()) - core.real_now();
+begin
+    -- Those that are refused in any case are not charged.
+    for i in 1 .. cardinality(v_calls) loop
+        if not exists (
+            select from http.route as r where r.id = v_calls[i].route_id and r.when_limiter_fails = 'open'
+        ) then
+            v_calls[i].is_metered := false;
+        end if;
+    end loop;
+    v_quotas := quota.lock_usage(v_calls);
+    for i in 1 .. cardinality(v_calls) loop
+        continue when not v_calls[i].is_metered or v_calls[i].is_charged or v_calls[i].refusal is not null;
+        select q.n into v_place
+        from unnest(v_quotas) with ordinality as q (account_id, used, allowed, calls, n)
+        where q.account_id = v_calls[i].account_id;
+        if v_quotas[v_place].used < v_quotas[v_place].allowed then
+            v_quotas[v_place].used := v_quotas[v_place].used + 1;
+            v_quotas[v_place].calls := v_quotas[v_place].calls + 1;
+        else
+            v_verdicts[i] := row(
+                true, null, '{"violated": [{"policy": "calls-per-month"}]}', '[{"policy": "calls-per-month"}]',
+                ceil(date_part('epoch', v_retry)), null
+            )::limits.verdict;
+        end if;
+    end loop;
+    if v_quotas is not null then
+        perform quota.write_usage(v_quotas);
+    end if;
+    return v_verdicts;
+end;
+$$;
+comment on function limits.admit_without_buckets(http.call[]) is
+$$When the buckets can not be charged: calls of routes that go on then are held to the month's quota all the same.$$;
 
 create or replace function limits.peek(p_call http.call)
 returns text

@@ -167,7 +167,11 @@ begin
         select l.account_id, r.calls
         from (select a.id, count(*) as calls from unnest(p_account_ids) as a (id) group by a.id) as r
         cross join lateral (
-            select o.account_id from quota.usage as o where o.account_id = r.id and o.month = v_month for update
+            select o.account_id
+            from quota.usage as o
+            where o.account_id = r.id and o.month = v_month
+            -- What this transaction charged it holds. What an earlier one charged may be held by a guard that waits for us.
+            for update skip locked
         ) as l
         order by l.account_id
     ) as r
