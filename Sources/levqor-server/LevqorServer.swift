@@ -10,7 +10,9 @@ struct LevqorServerCommand: AsyncParsableCommand {
         abstract: "The LevqorPG server: HTTP in front of functions in PostgreSQL.",
         discussion: "Settings come from the environment; .env.template lists them all.",
         version: LevqorPG.LevqorServer.version,
-        subcommands: [Serve.self, Migrate.self, Check.self, Cluster.self, Key.self, Secret.self, Version.self, BenchValidate.self],
+        subcommands: [
+            Serve.self, Migrate.self, Check.self, Cluster.self, Key.self, Secret.self, Version.self, BenchValidate.self,
+        ],
         defaultSubcommand: Serve.self
     )
 

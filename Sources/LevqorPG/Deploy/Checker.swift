@@ -14,6 +14,7 @@ public struct Checker: Sendable {
     let settings: CheckedSettings
     let databaseURL: String?
     let listenURL: String?
+    let replicaURL: String?
     let deployURL: String?
     let sqlDirectory: String?
     let isRoot: Bool
@@ -38,6 +39,7 @@ public struct Checker: Sendable {
         settings = CheckedSettings(variables: variables, isEmbedded: isEmbedded)
         self.databaseURL = databaseURL
         listenURL = isEmbedded ? nil : variables["LEVQOR_LISTEN_URL"].flatMap { $0.isEmpty ? nil : $0 }
+        replicaURL = variables["LEVQOR_REPLICA_URL"].flatMap { $0.isEmpty ? nil : $0 }
         deployURL = isEmbedded ? nil : variables["LEVQOR_DEPLOY_URL"].flatMap { $0.isEmpty ? nil : $0 }
         self.sqlDirectory = sqlDirectory
         self.isRoot = isRoot ?? (geteuid() == 0)
@@ -91,6 +93,7 @@ public struct Checker: Sendable {
             ]
         }
         findings.append(await listening(listenURL ?? databaseURL))
+        if let replicaURL { findings.append(await reading(replicaURL)) }
         if let deployURL { findings.append(await deploying(deployURL)) }
         return findings
     }
@@ -170,7 +173,7 @@ public struct Checker: Sendable {
     }
 
     /// Runs `body` on a connection of its own.
-    private func ask<R: Sendable>(
+    func ask<R: Sendable>(
         _ url: String,
         settings: [String: String] = [:],
         _ body: (PostgresConnection) async throws -> R
@@ -188,7 +191,7 @@ public struct Checker: Sendable {
     }
 
     /// What an error says, for the middle of a sentence.
-    private static func words(_ error: any Error) -> String {
+    static func words(_ error: any Error) -> String {
         let text = (error as? PostgresError)?.message ?? "\(error)"
         return text.split(separator: "\n").joined(separator: "; ")
     }

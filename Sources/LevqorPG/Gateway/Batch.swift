@@ -9,6 +9,24 @@ enum Batch {
         $8::text[], $9::jsonb[])
         """
 
+    /// The second half of a call that was handed over, on the replica.
+    static let replicaStatement = """
+        select call, outcome, status, headers, body, hints, more
+        from http.read_many($1::text[], $2::text[], $3::text[])
+        """
+
+    static func replicaParameters(_ batch: [Gather.Pending]) -> [PostgresParameter] {
+        var handovers = PostgresArrayLiteral(capacity: batch.reduce(0) { $0 + $1.call.weight * 5 / 4 })
+        var agents = PostgresArrayLiteral(capacity: batch.count * 64)
+        var parameters = PostgresArrayLiteral(capacity: batch.count * 16)
+        for pending in batch {
+            handovers.append(utf8: pending.call.handover)
+            agents.append(pending.call.userAgent)
+            parameters.append(utf8: pending.call.parameters)
+        }
+        return [.utf8(handovers.finish()), .utf8(agents.finish()), .utf8(parameters.finish())]
+    }
+
     static func parameters(_ batch: [Gather.Pending]) -> [PostgresParameter] {
         var ids = PostgresArrayLiteral(capacity: batch.count * 36)
         var routes = PostgresArrayLiteral(capacity: batch.count * 8)
@@ -58,6 +76,7 @@ enum Batch {
             guard let outcome else { return nil }
             if outcome.holds("done") { return done(row).map(GatewayAnswer.done) }
             if outcome.holds("stale") { return .stale }
+            if outcome.holds("replica") { return row.withBytes(4) { $0.map { .replica(handover: Array($0)) } } }
             let more = row.withBytes(6) { bytes in bytes.flatMap { try? JSONParser.parse($0) } }
             if outcome.holds("again") { return .again(alone: more?["sqlstate"] != nil) }
             guard outcome.holds("wait") else { return nil }

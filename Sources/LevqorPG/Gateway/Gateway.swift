@@ -4,6 +4,8 @@ import Logging
 struct Gateway: Sendable {
     let gathered: Gather
     let alone: Gather
+    /// To a read replica, for calls that the primary handed over; nil: the server has none.
+    var replica: Gather?
     let routes: RouteStore
     let hints: HintHub
     /// Tells the other servers of hints that came with answers.
@@ -43,6 +45,8 @@ struct Gateway: Sendable {
     func send(_ call: GatewayCall, reply: @escaping @Sendable (First) -> Void) -> Gather? {
         let lane = call.route.lane == .alone ? alone : gathered
         let asked = refusals.ask()
+        var call = call
+        call.mayBeHandedOver = call.route.readsReplica && hasReplica
         return lane.submit(call) { reply(First(asked: asked, result: $0)) } ? lane : nil
     }
 
@@ -124,6 +128,10 @@ struct Gateway: Sendable {
                     if tries.again > 2 { return .failure(.unavailable("it kept meeting locks")) }
                     isAlone = true
                 }
+                call.isAdmitted = true
+            case .replica(let handover):
+                if let done = await askReplica(call, handover) { return .answer(done) }
+                // It was charged, and the reader is not to know that the replica is away.
                 call.isAdmitted = true
             case .wait(let topics, let untilText, let seconds):
                 let end = until ?? .now + .seconds(seconds.isFinite ? min(max(seconds, 0), Self.longestWait) : 0)

@@ -8,6 +8,8 @@ enum GatewayAnswer: Sendable {
     case stale
     /// Something else ended the batch before this call, or a lock did in this one: send it again, uncharged.
     case again(alone: Bool)
+    /// The guard let it pass: ask the replica, with this text.
+    case replica(handover: [UInt8])
     /// Park the request until a hint on a topic or the end.
     case wait(topics: [String], until: String, seconds: Double)
 

@@ -17,6 +17,10 @@ struct GatewayCall: Sendable {
     var idempotencyKey: String?
     /// It was charged before: the guard does not charge it again.
     var isAdmitted = false
+    /// The primary may answer that the replica is to be asked.
+    var mayBeHandedOver = false
+    /// What the primary gave for the replica, when it is to be asked.
+    var handover: [UInt8]?
     /// The end it asked to wait for when it was parked, as SQL wrote it.
     var waitUntil: String?
 
@@ -24,11 +28,11 @@ struct GatewayCall: Sendable {
     var isRepeatable: Bool { route.method == "GET" || idempotencyKey != nil }
 
     /// How much of a batch's room it takes, in bytes.
-    var weight: Int { parameters.count + (body?.count ?? 0) + 256 }
+    var weight: Int { parameters.count + (body?.count ?? 0) + (handover?.count ?? 0) + 256 }
 
     /// The context argument of http.handle_many, as JSON text.
     var context: [UInt8] {
-        guard account != nil || isAdmitted || waitUntil != nil || idempotencyKey != nil else {
+        guard account != nil || isAdmitted || waitUntil != nil || idempotencyKey != nil || mayBeHandedOver else {
             return Self.emptyContext
         }
         return JSONText.encode(
@@ -37,6 +41,7 @@ struct GatewayCall: Sendable {
                 ("admitted", isAdmitted ? .bool(true) : nil),
                 ("wait_until", waitUntil.map(JSONValue.string)),
                 ("idempotency_key", idempotencyKey.map(JSONValue.string)),
+                ("has_replica", mayBeHandedOver ? .bool(true) : nil),
             ])
         )
     }

@@ -23,6 +23,10 @@ final class GatewayMetrics: Sendable {
         var batches = 0
         var batchedCalls = 0
         var parked = 0
+        /// Calls that the replica answered.
+        var replicaAnswers = 0
+        /// Calls that were meant for the replica, and went back to the primary.
+        var replicaReturns = 0
     }
 
     /// What is kept of a route: found by one look-up a request.
@@ -61,6 +65,12 @@ final class GatewayMetrics: Sendable {
 
     func noteParked(_ change: Int) {
         state.withLock { $0.others.parked += change }
+    }
+
+    func noteReplica(answered: Bool) {
+        state.withLock { state in
+            if answered { state.others.replicaAnswers += 1 } else { state.others.replicaReturns += 1 }
+        }
     }
 
     var snapshot: Snapshot {

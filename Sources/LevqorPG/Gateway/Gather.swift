@@ -1,6 +1,10 @@
+import Dispatch
+
 /// Where calls wait for a connection: while a statement is in flight, arriving calls gather, and the next one carries them all.
 ///
-/// No call ever waits for a batch to fill: a free connection takes whatever is there, alone if it is alone.
+/// No call waits for a batch to fill: a free connection takes whatever is there, alone if it is alone. Only the connections
+/// beyond the number of processors wait a moment, as batches in flight at the same time are smaller and cost more each:
+/// they are for when the others do not come back, because they wait for locks or for the disk.
 final class Gather: Sendable {
     /// A call and who waits for its answer.
     final class Pending: Sendable {
@@ -25,6 +29,9 @@ final class Gather: Sendable {
         var isWakePlanned = false
         var isClosed = false
         var connections = 0
+        /// Batches in flight.
+        var working = 0
+        var hasTimer = false
 
         var count: Int { pending.count - head }
     }
@@ -33,17 +40,28 @@ final class Gather: Sendable {
     private let mostCalls: Int
     private let mostBytes: Int
     private let mostPending: Int
+    private let eager: Int
+    /// Whether there is another way for its calls: then none waits long, and none without a connection.
+    private let isOptional: Bool
+    private static let patience = Duration.milliseconds(50)
     private let state = Locked(State())
 
     /// - Parameters:
     ///   - mostCalls: bound of a batch in calls.
     ///   - mostBytes: bound of a batch in bytes; one call above it goes alone.
     ///   - mostPending: how many calls may wait; more are answered 503 at once.
-    init(name: String, mostCalls: Int = 128, mostBytes: Int = 256 * 1024, mostPending: Int = 8192) {
+    ///   - eager: with so many batches in flight, a further one waits until its oldest call has waited a moment.
+    ///   - isOptional: whether its calls can go elsewhere; what is not served soon is answered `unavailable`.
+    init(
+        name: String, mostCalls: Int = 128, mostBytes: Int = 256 * 1024, mostPending: Int = 8192, eager: Int = .max,
+        isOptional: Bool = false
+    ) {
         self.name = name
         self.mostCalls = mostCalls
         self.mostBytes = mostBytes
         self.mostPending = mostPending
+        self.eager = eager
+        self.isOptional = isOptional
     }
 
     /// Hands a call over and waits for its reply. A caller that is cancelled still waits: its batch runs on for the others.
@@ -61,6 +79,7 @@ final class Gather: Sendable {
     ) -> Bool {
         let (refusal, isToWake): (String?, Bool) = state.withLock { state in
             if state.isClosed { return ("the server is stopping", false) }
+            if isOptional, state.connections == 0 { return ("no connection", false) }
             if state.count >= mostPending { return ("too many calls are waiting", false) }
             state.pending.append(Pending(call, reply: reply))
             let isToWake = !state.isWakePlanned && !state.isWaking && !state.idle.isEmpty
@@ -87,7 +106,10 @@ final class Gather: Sendable {
         while true {
             let (batch, another): ([Pending]?, CheckedContinuation<Void, Never>?) = state.withLock { state in
                 if wasWoken { state.isWaking = false }
-                if state.count > 0 { return (take(&state), worker(&state)) }
+                if state.count > 0 {
+                    state.working += 1
+                    return (take(&state), worker(&state))
+                }
                 return (state.isClosed ? [] : nil, nil)
             }
             another?.resume()
@@ -110,10 +132,32 @@ final class Gather: Sendable {
         wake()
     }
 
+    /// To be told of each batch that `next` gave, when it is over.
+    func noteDone() {
+        state.withLock { $0.working -= 1 }
+    }
+
     private func worker(_ state: inout State) -> CheckedContinuation<Void, Never>? {
-        guard state.count > 0, !state.isWaking, let worker = state.idle.popLast() else { return nil }
+        guard state.count > 0, !state.isWaking, !state.idle.isEmpty else { return nil }
+        if state.working >= eager {
+            let left = ContinuousClock.now.duration(to: state.pending[state.head].enqueuedAt + Self.patience)
+            if left > .zero {
+                wakeLater(&state, left)
+                return nil
+            }
+        }
         state.isWaking = true
-        return worker
+        return state.idle.popLast()
+    }
+
+    private func wakeLater(_ state: inout State, _ time: Duration) {
+        guard !state.hasTimer else { return }
+        state.hasTimer = true
+        DispatchQueue.global().asyncAfter(deadline: .now() + .microseconds(time.microseconds + 1)) { [weak self] in
+            guard let self else { return }
+            self.state.withLock { $0.hasTimer = false }
+            self.wake()
+        }
     }
 
     /// Says whether a worker has a connection now.
@@ -121,11 +165,12 @@ final class Gather: Sendable {
         state.withLock { $0.connections += isConnected ? 1 : -1 }
     }
 
-    /// Answers the calls that have waited longer than `age` with 503, while nobody has a connection.
+    /// Answers the calls that have waited longer than `age` with 503, while nobody has a connection, or when there is
+    /// another way for them.
     func expire(olderThan age: Duration) {
         let limit = ContinuousClock.now - age
         let expired: [Pending] = state.withLock { state in
-            guard state.connections == 0 else { return [] }
+            guard state.connections == 0 || isOptional else { return [] }
             var expired: [Pending] = []
             while state.head < state.pending.count, state.pending[state.head].enqueuedAt < limit {
                 expired.append(state.pending[state.head])
@@ -176,9 +221,11 @@ final class Gather: Sendable {
         var bytes = 0
         var end = state.head
         while end < state.pending.count, end - state.head < mostCalls {
-            bytes += state.pending[end].call.weight
-            if end > state.head, bytes > mostBytes { break }
+            let call = state.pending[end].call
+            bytes += call.weight
+            if end > state.head, bytes > mostBytes || call.route.lane == .alone { break }
             end += 1
+            if call.route.lane == .alone { break }
         }
         let batch = Array(state.pending[state.head..<end])
         state.head = end

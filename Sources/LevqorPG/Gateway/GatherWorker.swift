@@ -11,8 +11,12 @@ struct GatherWorker: Sendable {
     let metrics: GatewayMetrics
     /// Whether each call brings its route's statement timeout along: it has its statement for itself.
     let isAlone: Bool
+    /// Whether it is the replica that it asks, by http.read_many.
+    var isReplica = false
     /// On top of the server's own statement timeout: beyond it the connection counts as lost.
     static let answerDeadline = Duration.seconds(15)
+    /// Statement timeout of gathered calls on a replica: short, as they can be answered elsewhere.
+    private static let replicaTimeout = Duration.seconds(2)
 
     /// Serves until the gather is closed. Reconnects for ever, with growing pauses.
     func run() async {
@@ -43,15 +47,16 @@ struct GatherWorker: Sendable {
             while true {
                 let batch = await gather.next()
                 if batch.isEmpty { return true }
+                defer { gather.noteDone() }
                 // The server may have closed the session while it was idle: nothing has been sent, so nothing is lost.
                 if !connection.isQuiet, !connection.probe() {
                     gather.putBack(batch)
                     return false
                 }
-                metrics.noteBatch(batch.count)
+                if !isReplica { metrics.noteBatch(batch.count) }
                 do {
                     // Set it only when it differs from the last one.
-                    if isAlone, let wanted = batch.first?.call.route.timeout, timeout != wanted {
+                    if isAlone, let wanted = timeLimit(batch), timeout != wanted {
                         do {
                             try await connection.query(
                                 "select pg_catalog.set_config('statement_timeout', $1, false)",
@@ -63,9 +68,10 @@ struct GatherWorker: Sendable {
                         }
                         timeout = wanted
                     }
-                    let deadline = max(Self.answerDeadline, (timeout ?? .zero) + .seconds(5))
                     let result = try await connection.queryPrepared(
-                        Batch.statement, Batch.parameters(batch), deadline: deadline, cancellable: false
+                        isReplica ? Batch.replicaStatement : Batch.statement,
+                        isReplica ? Batch.replicaParameters(batch) : Batch.parameters(batch),
+                        deadline: deadline(timeout ?? .zero), cancellable: false
                     )
                     deliver(Batch.replies(result, count: batch.count), to: batch)
                 } catch let error as PostgresError {
@@ -77,6 +83,16 @@ struct GatherWorker: Sendable {
                 }
             }
         }
+    }
+
+    /// The statement timeout of a batch in a lane that knows it. The replica gets calls of both lanes.
+    private func timeLimit(_ batch: [Gather.Pending]) -> Duration? {
+        guard let route = batch.first?.call.route else { return nil }
+        return isReplica && route.lane == .gathered ? Self.replicaTimeout : route.timeout
+    }
+
+    private func deadline(_ timeout: Duration) -> Duration {
+        isReplica ? timeout + .seconds(1) : max(Self.answerDeadline, timeout + .seconds(5))
     }
 
     private func deliver(_ replies: [GatewayReply?], to batch: [Gather.Pending]) {

@@ -7,6 +7,8 @@ final class RefusalMemory: Sendable {
     /// The topic whose hint says that policies changed.
     static let topic = "limits"
     private static let longest = 60.0
+    /// Further ends are not told apart.
+    private static let furthest = 1e9
 
     /// A refusal that holds now.
     struct Found: Sendable {
@@ -36,9 +38,21 @@ final class RefusalMemory: Sendable {
     }
 
     private struct Entry {
+        /// When the refusal ends, which its figures tell.
         let end: ContinuousClock.Instant
+        /// When the database is asked again all the same.
+        let forgetAt: ContinuousClock.Instant
         let reset: Int
         let template: RefusalTemplate
+        /// What everybody is told for whom it holds.
+        let decision: [UInt8]?
+        let caller: Caller
+    }
+
+    /// Whom the database refused: only to him may the whole decision, and whose it was, be put down.
+    private struct Caller {
+        let keyText: String?
+        let actsFor: String?
         let decision: [UInt8]?
         let account: String?
         let key: String?
@@ -75,14 +89,16 @@ final class RefusalMemory: Sendable {
     /// Remembers what the database said of a call. Nothing when it has been told to forget since the call was sent.
     func remember(_ done: GatewayAnswer.Done, of call: GatewayCall, asked: Asked) {
         guard let refusal = done.refusal, let subject = Self.subject(refusal, call) else { return }
-        let seconds = min(refusal.seconds, Self.longest)
-        let isOwn = refusal.reach == .key
+        let seconds = min(refusal.seconds, Self.furthest)
         let entry: (RefusalTemplate) -> Entry = { template in
             Entry(
-                end: asked.at + .seconds(seconds),
+                end: asked.at + .seconds(seconds), forgetAt: asked.at + .seconds(min(seconds, Self.longest)),
                 reset: Int((Double(asked.time.seconds) + Double(asked.time.nanoseconds) / 1e9 + seconds).rounded(.up)),
-                template: template, decision: Self.decision(done.decision, isOwn: isOwn),
-                account: isOwn ? done.account : nil, key: isOwn ? done.key : nil
+                template: template, decision: Self.decision(done.decision, isOwn: false),
+                caller: Caller(
+                    keyText: call.key, actsFor: call.account, decision: Self.decision(done.decision, isOwn: true),
+                    account: done.account, key: done.key
+                )
             )
         }
         state.withLock { state in
@@ -100,16 +116,20 @@ final class RefusalMemory: Sendable {
             guard !state.entries.isEmpty else { return nil }
             var last: Entry?
             func look(_ subject: Subject) {
-                if let entry = state.entries[subject], entry.end > last?.end ?? now { last = entry }
+                if let entry = state.entries[subject], entry.forgetAt > now, entry.end > last?.end ?? now {
+                    last = entry
+                }
             }
             if let key { look(.key(key, account: account, routeClass: routeClass)) }
             look(.address(Self.network(address), routeClass: routeClass))
             look(.all(routeClass: routeClass))
             guard let last else { return nil }
             state.answered += 1
+            let isOwn = key != nil && key == last.caller.keyText && account == last.caller.actsFor
             return Found(
                 template: last.template, seconds: max(1, Int(now.duration(to: last.end).inSeconds.rounded(.up))),
-                reset: last.reset, decision: last.decision, account: last.account, key: last.key
+                reset: last.reset, decision: isOwn ? last.caller.decision : last.decision,
+                account: isOwn ? last.caller.account : nil, key: isOwn ? last.caller.key : nil
             )
         }
     }
@@ -164,7 +184,7 @@ final class RefusalMemory: Sendable {
     private func makeRoom(_ state: inout State, now: ContinuousClock.Instant) {
         while state.head < state.order.count {
             let oldest = state.order[state.head]
-            guard state.entries.count > mostEntries || state.entries[oldest].map({ $0.end <= now }) ?? true else {
+            guard state.entries.count > mostEntries || state.entries[oldest].map({ $0.forgetAt <= now }) ?? true else {
                 break
             }
             state.entries[oldest] = nil

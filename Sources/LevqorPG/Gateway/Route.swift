@@ -36,13 +36,16 @@ final class Route: Sendable {
     /// The answer, when it is always the same; the database is not asked then.
     let constant: ConstantAnswer?
 
+    /// Whether its function runs on the replica, where the server has one.
+    let readsReplica: Bool
+
     /// Method and pattern, as logs, figures and the access record name it.
     let name: String
 
     init(
         id: Int, method: String, path: String, version: Int, lane: Lane, timeout: Duration, bodyCap: Int,
         body: JSONSchema?, parameters: [String: ParameterRule], access: Access = .public, limitClass: String? = nil,
-        constant: ConstantAnswer? = nil
+        constant: ConstantAnswer? = nil, readsReplica: Bool = false
     ) {
         self.id = id
         self.method = method
@@ -56,6 +59,7 @@ final class Route: Sendable {
         self.access = access
         self.limitClass = limitClass
         self.constant = constant
+        self.readsReplica = readsReplica
         name = "\(method) \(path)"
     }
 }

@@ -74,7 +74,7 @@ actor RouteLoading {
         try await connection.query(
             """
             select id, method, path, version, lane, timeout_ms, body_cap, request_schema, parameters, limit_class, constant,
-                access
+                access, reads_replica
             from http.load_routes(\(argument))
             """,
             deadline: .seconds(30)
@@ -96,7 +96,8 @@ actor RouteLoading {
                 bodyCap: bodyCap, body: try row.string(7).map { try JSONSchema(try JSONParser.parse($0)) },
                 parameters: rules, access: row.string(11).flatMap(Route.Access.init) ?? .public,
                 limitClass: row.string(9),
-                constant: try row.string(10).map { try ConstantAnswer(try JSONParser.parse($0), route: name) }
+                constant: try row.string(10).map { try ConstantAnswer(try JSONParser.parse($0), route: name) },
+                readsReplica: row.bool(12) ?? false
             )
             guard route.constant == nil || route.access == .public else {
                 throw RouteError(

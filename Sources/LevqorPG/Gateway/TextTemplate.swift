@@ -1,3 +1,5 @@
+import NIOCore
+
 /// A text with places for figures, cut up once, so that filling it in is copying bytes.
 struct TextTemplate: Sendable {
     /// What goes into the places.
@@ -22,6 +24,8 @@ struct TextTemplate: Sendable {
     ]
 
     private let pieces: [Piece]
+    /// About how long it gets.
+    private let size: Int
 
     init(_ text: String) {
         var pieces: [Piece] = []
@@ -46,6 +50,7 @@ struct TextTemplate: Sendable {
         literal.append(contentsOf: rest.utf8)
         finish()
         self.pieces = pieces
+        size = text.utf8.count + 64
     }
 
     /// Whether it has no place at all.
@@ -53,16 +58,21 @@ struct TextTemplate: Sendable {
         pieces.allSatisfy { if case .text = $0 { true } else { false } }
     }
 
+    /// Whether it is another for each request.
+    var namesRequest: Bool {
+        pieces.contains { if case .requestID = $0 { true } else { false } }
+    }
+
     /// The text with the figures in their places.
-    func fill(_ figures: Figures) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(1024)
+    func fill(_ figures: Figures) -> ByteBuffer {
+        var bytes = ByteBuffer()
+        bytes.reserveCapacity(size)
         for piece in pieces {
             switch piece {
-            case .text(let text): bytes.append(contentsOf: text)
-            case .seconds: bytes.append(contentsOf: String(figures.seconds).utf8)
-            case .reset: bytes.append(contentsOf: String(figures.reset).utf8)
-            case .requestID: bytes.append(contentsOf: figures.requestID.utf8)
+            case .text(let text): bytes.writeBytes(text)
+            case .seconds: bytes.writeString(String(figures.seconds))
+            case .reset: bytes.writeString(String(figures.reset))
+            case .requestID: bytes.writeString(figures.requestID)
             }
         }
         return bytes

@@ -10,7 +10,8 @@ struct Answer: Sendable {
     /// JSON of a status.
     static func json(_ status: Int, _ value: JSONValue) -> Answer {
         Answer(
-            status: status, headers: [.contentType: "application/json"], body: ByteBuffer(bytes: JSONText.encode(value)))
+            status: status, headers: [.contentType: "application/json"], body: ByteBuffer(bytes: JSONText.encode(value))
+        )
     }
 }
 

@@ -43,9 +43,11 @@ public struct LevqorServer: Sendable {
         let heartbeats = Heartbeats()
         let serverName = "\(ProcessInfo.processInfo.hostName)-\(getpid())-\(RequestIDs.choose(nil).prefix(8))"
 
-        func database(_ name: String, statementTimeout: String, lockTimeout: String) -> PostgresConfiguration {
+        func database(
+            _ name: String, at url: String? = nil, statementTimeout: String, lockTimeout: String
+        ) -> PostgresConfiguration {
             PostgresConfiguration(
-                databaseURL, applicationName: "levqor-server-\(name)",
+                url ?? databaseURL, applicationName: "levqor-server-\(name)",
                 settings: [
                     "role": "levqor_server", "statement_timeout": statementTimeout, "lock_timeout": lockTimeout,
                     "idle_in_transaction_session_timeout": "30s", "timezone": "UTC", "datestyle": "ISO", "jit": "off",
@@ -65,10 +67,24 @@ public struct LevqorServer: Sendable {
         let routes = RouteStore(table, pool: pool, logger: logger)
         let notifier = HintNotifier(
             configuration: database("notify", statementTimeout: "5s", lockTimeout: "1s"), logger: logger)
-        let gathered = Gather(name: "gathered")
+        let gathered = Gather(name: "gathered", eager: max(2, ProcessInfo.processInfo.activeProcessorCount))
         let alone = Gather(name: "alone", mostCalls: 1)
+        let replica = configuration.replicaURL.map { url in
+            let gather = Gather(name: "replica", mostPending: 1024, isOptional: true)
+            var there = database("replica", at: url, statementTimeout: "2s", lockTimeout: "1s")
+            // A machine that does not answer is not to hold up the end of the server.
+            there.connectTimeout = .seconds(3)
+            let workers = (0..<2).map { [there] _ in
+                GatherWorker(
+                    gather: gather, configuration: there, logger: logger, metrics: metrics, isAlone: true,
+                    isReplica: true
+                )
+            }
+            return (gather: gather, workers: workers)
+        }
         let gateway = Gateway(
-            gathered: gathered, alone: alone, routes: routes, hints: hub, notifier: notifier, refusals: refusals,
+            gathered: gathered, alone: alone, replica: replica?.gather, routes: routes, hints: hub, notifier: notifier,
+            refusals: refusals,
             metrics: metrics, logger: logger
         )
         let lanes = LaneService(
@@ -83,8 +99,8 @@ public struct LevqorServer: Sendable {
                         gather: alone, configuration: aloneConfiguration, logger: logger, metrics: metrics,
                         isAlone: true
                     )
-                },
-            gathers: [gathered, alone]
+                } + (replica?.workers ?? []),
+            gathers: gateway.lanes
         )
         let health = Health(pool: pool, heartbeats: heartbeats)
         let transport = HTTPTransport(
@@ -117,11 +133,7 @@ public struct LevqorServer: Sendable {
         )
         let recorder = AccessRecorder(
             log: access, hash: try AddressHash(masterKey), server: serverName,
-            configuration: {
-                var relaxed = database("access", statementTimeout: "10s", lockTimeout: "2s")
-                relaxed.settings["synchronous_commit"] = "off"
-                return relaxed
-            }(),
+            configuration: database("access", statementTimeout: "10s", lockTimeout: "2s"),
             heartbeats: heartbeats, logger: logger
         )
         let metricsPage = MetricsPage(

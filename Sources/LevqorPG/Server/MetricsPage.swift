@@ -40,13 +40,20 @@ struct MetricsPage: Sendable {
             "levqor_batched_calls_total", "counter", "Calls carried by those statements.", Double(snapshot.batchedCalls)
         )
         text.single(
+            "levqor_replica_answers_total", "counter", "Calls that the replica answered.",
+            Double(snapshot.replicaAnswers))
+        text.single(
+            "levqor_replica_returns_total", "counter",
+            "Calls that were handed over to the replica, and that the primary answered after all.",
+            Double(snapshot.replicaReturns))
+        text.single(
             "levqor_parked_requests", "gauge", "Requests that wait without a connection.", Double(snapshot.parked))
         text.family("levqor_lane_pending_calls", "gauge", "Calls that wait for a connection.")
-        for lane in [gateway.gathered, gateway.alone] {
+        for lane in gateway.lanes {
             text.sample("levqor_lane_pending_calls", [("lane", lane.name)], Double(lane.load.pending))
         }
         text.family("levqor_lane_connections", "gauge", "Connections that serve the lane.")
-        for lane in [gateway.gathered, gateway.alone] {
+        for lane in gateway.lanes {
             text.sample("levqor_lane_connections", [("lane", lane.name)], Double(lane.load.connections))
         }
         text.family("levqor_pool_connections", "gauge", "Connections of a pool, by state.")

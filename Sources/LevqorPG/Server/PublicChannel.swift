@@ -16,14 +16,16 @@ struct PublicChannel: ServerChildChannel {
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
-            let connection = Connection(responder, limits)
+            let connection = Connection(responder, limits, on: channel.eventLoop)
             var bounds = NIOHTTPDecoderLimitConfiguration()
             bounds.maxHeaderFieldSize = limits.headerFieldBytes
             bounds.maxHeaderListSize = limits.headBytes
             bounds.maxHeaderFieldCount = limits.headerFields
             let pipeline = channel.pipeline.syncOperations
             try pipeline.addHandler(HeadWatch(connection))
-            try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: bounds)))
+            // What the decoder does not take, because it has stopped, is bounded too.
+            let decoder = HTTPRequestDecoder(limitConfiguration: bounds)
+            try pipeline.addHandler(ByteToMessageHandler(decoder, maximumBufferSize: 2 * limits.headBytes))
             try pipeline.addHandler(connection)
             return Value(channel: channel)
         }

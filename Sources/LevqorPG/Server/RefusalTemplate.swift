@@ -9,6 +9,9 @@ final class RefusalTemplate: Sendable {
     private let constants: HTTPFields
     private let varying: [(name: HTTPField.Name, value: TextTemplate)]
     private let body: TextTemplate
+    /// The headers as they were filled last: whoever goes on asking within a second gets the same.
+    private let last = Locked<(seconds: Int, reset: Int, headers: HTTPFields)?>(nil)
+    private let isLastOfUse: Bool
 
     /// - Returns: nil when it is too large to be kept.
     init?(_ refusal: RepeatableRefusal) {
@@ -24,17 +27,28 @@ final class RefusalTemplate: Sendable {
         if constants[.contentType] == nil { constants[.contentType] = "application/problem+json" }
         self.constants = constants
         self.varying = varying
+        isLastOfUse = !varying.contains { $0.value.namesRequest }
         body = TextTemplate(refusal.body)
     }
 
     /// The answer to one request.
     func fill(_ figures: TextTemplate.Figures) -> Answer {
+        Answer(status: 429, headers: headers(figures), body: body.fill(figures))
+    }
+
+    private func headers(_ figures: TextTemplate.Figures) -> HTTPFields {
+        let known: HTTPFields? = last.withLock { last in
+            guard let last, last.seconds == figures.seconds, last.reset == figures.reset else { return nil }
+            return last.headers
+        }
+        if let known { return known }
         var headers = constants
         headers.append(
             contentsOf: varying.map { header in
-                HTTPField(name: header.name, value: String(decoding: header.value.fill(figures), as: UTF8.self))
+                HTTPField(name: header.name, value: String(buffer: header.value.fill(figures)))
             }
         )
-        return Answer(status: 429, headers: headers, body: ByteBuffer(bytes: body.fill(figures)))
+        if isLastOfUse { last.withLock { $0 = (figures.seconds, figures.reset, headers) } }
+        return headers
     }
 }

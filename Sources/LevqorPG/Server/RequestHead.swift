@@ -32,7 +32,8 @@ struct RequestHead: Sendable {
     init(_ head: HTTPRequestHead) {
         method = head.method.rawValue
         (path, query) = Self.split(head.uri)
-        isKeptAlive = head.isKeepAlive
+        // HTTP/1.0 would have to be told that it may go on, and behind CONNECT and Upgrade no HTTP has to follow.
+        isKeptAlive = head.isKeepAlive && head.version.minor > 0 && head.method != .CONNECT
         isOldVersion = head.version.minor == 0
         for (name, value) in head.headers { take(name, value) }
     }
@@ -66,6 +67,7 @@ struct RequestHead: Sendable {
         case 4 where Self.same(name, "host"): hosts += 1
         case 6:
             if Self.same(name, "expect") { expectation = value } else if Self.same(name, "origin") { origin = value }
+        case 7 where Self.same(name, "upgrade"): isKeptAlive = false
         case 9 where Self.same(name, "x-api-key"): Self.join(value, to: &apiKey)
         case 10 where Self.same(name, "user-agent"): Self.join(value, to: &userAgent)
         case 12:

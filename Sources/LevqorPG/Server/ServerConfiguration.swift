@@ -13,6 +13,8 @@ public struct ServerConfiguration: Sendable {
     public var databaseURL: String?
     /// Direct URL for LISTEN, where databaseURL leads through a transaction pooler.
     public var listenURL: String?
+    /// URL of a streaming standby for the routes that read the replica; nil: the primary answers them.
+    public var replicaURL: String?
     /// URL of a login that may deploy.
     public var deployURL: String?
     public var host: String
@@ -52,6 +54,7 @@ public struct ServerConfiguration: Sendable {
         }
         databaseURL = text("LEVQOR_DATABASE_URL")
         listenURL = text("LEVQOR_LISTEN_URL")
+        replicaURL = text("LEVQOR_REPLICA_URL")
         deployURL = text("LEVQOR_DEPLOY_URL")
         host = text("LEVQOR_HOST") ?? "127.0.0.1"
         port = try number("LEVQOR_PORT", 8080, 0...65535)

@@ -125,9 +125,8 @@ struct AccessRecordTests {
                 _ = try await server.client.get("/t/hello", [("X-Request-Id", "sound-01")])
                 try await server.until("levqor_access_rows_written_total", is: 1)
             }
-            #expect(
-                try await database.text("select string_agg(request_id, ',') || ' ' || sum(dropped) from access.captured")
-                    == "sound-01 1")
+            let kept = "select string_agg(request_id, ',') || ' ' || sum(dropped) from access.captured"
+            #expect(try await database.text(kept) == "sound-01 1")
         }
     }
 

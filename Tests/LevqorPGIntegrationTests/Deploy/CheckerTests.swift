@@ -80,6 +80,9 @@ struct CheckerTests {
             let listen = await check(database, ["LEVQOR_LISTEN_URL": url])
             #expect(listen.contains { $0.level == .error && $0.advice == "Check LEVQOR_LISTEN_URL." })
             #expect(!listen.lines.joined().contains("geheim"))
+            let replica = await check(database, ["LEVQOR_REPLICA_URL": url])
+            #expect(replica.contains { $0.level == .warning && $0.advice.hasPrefix("Check LEVQOR_REPLICA_URL.") })
+            #expect(!replica.lines.joined().contains("geheim"))
         }
     }
 

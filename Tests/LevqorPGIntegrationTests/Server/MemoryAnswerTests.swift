@@ -102,8 +102,8 @@ struct MemoryAnswerTests {
                 values ('GET', '/t/constant', 'test', 'key', '{"status": 200}')
                 """
             )
-            let error = try await #require(throws: RouteError.self) { try await TestServer.start(database.url) }
-            #expect(error.description.contains("GET /t/constant"))
+            let error = try await #require(throws: PostgresError.self) { try await TestServer.start(database.url) }
+            #expect(error.detail?.contains("GET /t/constant") == true)
         }
     }
 

@@ -66,7 +66,9 @@ final class TestSocket: Sendable {
             Thread {
                 var bytes: [UInt8] = []
                 var buffer = [UInt8](repeating: 0, count: 65536)
-                func heads() -> Int { String(decoding: bytes, as: UTF8.self).components(separatedBy: "\r\n\r\n").count - 1 }
+                func heads() -> Int {
+                    String(decoding: bytes, as: UTF8.self).components(separatedBy: "\r\n\r\n").count - 1
+                }
                 while count == .max || heads() < count {
                     let count = recv(descriptor, &buffer, buffer.count, 0)
                     if count <= 0 { break }

@@ -5,7 +5,8 @@ import Testing
 @Suite("A call's context")
 struct GatewayCallTests {
     private static func context(
-        account: String? = nil, isAdmitted: Bool = false, waitUntil: String? = nil, idempotencyKey: String? = nil
+        account: String? = nil, isAdmitted: Bool = false, waitUntil: String? = nil, idempotencyKey: String? = nil,
+        mayBeHandedOver: Bool = false
     ) throws -> String {
         var call = GatewayCall(
             requestID: "r", route: try GatewayParts.route(), key: nil, address: "192.0.2.1", userAgent: nil,
@@ -14,6 +15,7 @@ struct GatewayCallTests {
         )
         call.isAdmitted = isAdmitted
         call.waitUntil = waitUntil
+        call.mayBeHandedOver = mayBeHandedOver
         call.idempotencyKey = idempotencyKey
         return String(decoding: call.context, as: UTF8.self)
     }
@@ -26,6 +28,7 @@ struct GatewayCallTests {
         let sly = #"x","admitted":true,"y":""#
         #expect(try JSONParser.parse(try Self.context(account: sly))["account"]?.string == sly)
         #expect(try JSONParser.parse(try Self.context(account: sly))["admitted"] == nil)
+        #expect(try Self.context(mayBeHandedOver: true) == #"{"has_replica":true}"#)
         #expect(try Self.context(idempotencyKey: "k \"1\"") == #"{"idempotency_key":"k \"1\""}"#)
         #expect(try Self.context(waitUntil: "2026-01-31 12:00:00+00") == #"{"wait_until":"2026-01-31 12:00:00+00"}"#)
     }

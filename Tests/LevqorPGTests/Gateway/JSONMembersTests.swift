@@ -33,7 +33,9 @@ struct JSONMembersTests {
 
     @Test(
         "What is no whole object is told, and nothing outside of it is read",
-        arguments: ["", "{", "[]", "null", #"{"a"#, #"{"a""#, #"{"a":"#, #"{"a": "b\"#, #"{"a": [1"#, #"{"a": 1"#, #"{1: 2}"#])
+        arguments: [
+            "", "{", "[]", "null", #"{"a"#, #"{"a""#, #"{"a":"#, #"{"a": "b\"#, #"{"a": [1"#, #"{"a": 1"#, #"{1: 2}"#,
+        ])
     func broken(text: String) {
         #expect(!Self.members(text).isWhole)
     }

@@ -156,21 +156,35 @@ struct RefusalMemoryTests {
         #expect(memory.figures.remembered == 0)
     }
 
-    @Test("The record says that it was memory, and tells of another caller the policies only")
+    @Test("After a minute the database is asked again, and until then the figures tell the true end")
+    func longRefusal() throws {
+        let memory = RefusalMemory()
+        let asked = try Self.remember(memory, "address", seconds: 3600)
+        let address = try #require(IPAddress("192.0.2.1"))
+        func seconds(after time: Duration) -> Int? {
+            memory.find(routeClass: "write", address: address, key: nil, account: nil, at: asked.at + time)?.seconds
+        }
+        #expect(seconds(after: .seconds(59)) == 3541)
+        #expect(seconds(after: .seconds(60)) == nil)
+    }
+
+    @Test("The record says that it was memory, and whose call it was to the caller who was refused, and to no other")
     func decision() throws {
-        func found(_ reach: String) throws -> RefusalMemory.Found {
+        func found(_ reach: String, by key: String?) throws -> RefusalMemory.Found {
             let memory = RefusalMemory()
             _ = try Self.remember(memory, reach, key: "k")
             let address = try #require(IPAddress("192.0.2.1"))
-            return try #require(memory.find(routeClass: "write", address: address, key: "k", account: nil))
+            return try #require(memory.find(routeClass: "write", address: address, key: key, account: nil))
         }
-        let own = try found("key")
+        #expect(try found("address", by: "k").account == "account-1")
+        #expect(try found("address", by: nil).account == nil)
+        let own = try found("key", by: "k")
         #expect(
             own.decision.map { String(decoding: $0, as: UTF8.self) }
                 == #"{"tier":"pro","violated":[{"policy":"p"}],"flags":["replayed","memory"]}"#)
         #expect(own.account == "account-1")
         #expect(own.key == "key-1")
-        let anybody = try found("address")
+        let anybody = try found("address", by: "other")
         #expect(
             anybody.decision.map { String(decoding: $0, as: UTF8.self) }
                 == #"{"violated":[{"policy":"p"}],"flags":["replayed","memory"]}"#)

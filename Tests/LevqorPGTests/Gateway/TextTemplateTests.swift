@@ -1,3 +1,4 @@
+import NIOCore
 import Testing
 
 @testable import LevqorPG
@@ -19,7 +20,7 @@ struct TextTemplateTests {
             ("grün {seconds} s", "grün 7 s"),
         ])
     func filled(text: String, expected: String) {
-        #expect(String(decoding: TextTemplate(text).fill(Self.figures), as: UTF8.self) == expected)
+        #expect(String(buffer: TextTemplate(text).fill(Self.figures)) == expected)
     }
 
     @Test("A text without a place is constant")

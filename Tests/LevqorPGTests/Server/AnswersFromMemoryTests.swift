@@ -19,7 +19,7 @@ struct AnswersFromMemoryTests {
         let template = try #require(
             RefusalTemplate(
                 try Self.refusal(
-                    #"{"Retry-After": "{seconds}", "RateLimit": "\"p\";r=0;t={seconds}", "X-RateLimit-Limit": "20", "bad name": "x"}"#,
+                    #"{"Retry-After": "{seconds}", "RateLimit": "\"p\";r=0;t={seconds}", "X-RateLimit-Limit": "20", "bad name": "x", "X-Reset": "{reset}"}"#,
                     #"{"retry_after": {seconds}, "request_id": "{request_id}"}"#
                 )
             )
@@ -31,6 +31,15 @@ struct AnswersFromMemoryTests {
         #expect(headers[.rateLimit] == #""p";r=0;t=7"#)
         #expect(headers[.contentType] == "application/problem+json")
         #expect(headers.contains { $0.name.canonicalName == "x-ratelimit-limit" && $0.value == "20" })
+        // The same figures again, then others.
+        let again = template.fill(TextTemplate.Figures(seconds: 7, reset: 1, requestID: "req-2"))
+        #expect(again.headers == headers)
+        #expect(String(buffer: again.body).contains("req-2"))
+        for figures in [(6, 1), (7, 2)] {
+            let later = template.fill(TextTemplate.Figures(seconds: figures.0, reset: figures.1, requestID: "r"))
+            #expect(later.headers[.retryAfter] == "\(figures.0)")
+            #expect(later.headers.first { $0.name.canonicalName == "x-reset" }?.value == "\(figures.1)")
+        }
         #expect(String(buffer: answer.body) == #"{"retry_after": 7, "request_id": "req-1"}"#)
     }
 

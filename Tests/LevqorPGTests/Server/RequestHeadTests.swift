@@ -60,6 +60,16 @@ struct RequestHeadTests {
     func oldVersion() {
         #expect(Requests.make(.GET, "/", [], version: .http1_0).fault == nil)
         #expect(Requests.make(.POST, "/", [("Expect", "200-ok")], version: .http1_0).fault == nil)
-        #expect(!Requests.make(.GET, "/", [], version: .http1_0).isKeptAlive)
+        let asked = [("Connection", "keep-alive")]
+        #expect(!Requests.make(.GET, "/", asked, version: .http1_0).isKeptAlive)
+    }
+
+    @Test("Another request may follow, unless either side is about to speak something else")
+    func keptAlive() {
+        let host = ("Host", "a")
+        #expect(Requests.make(.GET, "/", [host]).isKeptAlive)
+        #expect(!Requests.make(.GET, "/", [host, ("Connection", "close")]).isKeptAlive)
+        #expect(!Requests.make(.GET, "/", [host, ("Connection", "Upgrade"), ("Upgrade", "h2c")]).isKeptAlive)
+        #expect(!Requests.make(.CONNECT, "/", [host]).isKeptAlive)
     }
 }

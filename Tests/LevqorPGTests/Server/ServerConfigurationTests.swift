@@ -29,6 +29,7 @@ struct ServerConfigurationTests {
     func reads() throws {
         let configuration = try ServerConfiguration(environment: [
             "LEVQOR_DATABASE_URL": "postgresql://x", "LEVQOR_LISTEN_URL": "postgresql://y", "LEVQOR_PORT": "0",
+            "LEVQOR_REPLICA_URL": "postgresql://z",
             "LEVQOR_TRUSTED_PROXIES": "10.0.0.0/8, ::1",
             "LEVQOR_CORS_ORIGINS": "https://a.example, http://localhost:3000",
             "LEVQOR_ALLOWED_NETWORKS": "127.0.0.0/8", "LEVQOR_CONNECTIONS": "64", "LEVQOR_ENVIRONMENT": "development",
@@ -36,6 +37,7 @@ struct ServerConfigurationTests {
         ])
         #expect(configuration.databaseURL == "postgresql://x")
         #expect(configuration.listenURL == "postgresql://y")
+        #expect(configuration.replicaURL == "postgresql://z")
         #expect(configuration.port == 0)
         #expect(configuration.trustedProxies.count == 2)
         #expect(configuration.corsOrigins == ["https://a.example", "http://localhost:3000"])

@@ -777,7 +777,9 @@ begin
             outcome := 'again';
         elsif v_route.reads_replica and p_contexts[i] ? 'has_replica' then
             outcome := 'replica';
-            body := jsonb_build_object('call', to_jsonb(v_call), 'limits', v_verdict.headers, 'more', v_more)::text;
+            body := jsonb_build_object(
+                'call', to_jsonb(v_call), 'version', v_route.version, 'limits', v_verdict.headers, 'more', v_more
+            )::text;
         else
             if v_is_limiter_broken and (v_call.limit_class is not null or v_call.is_metered) then
                 v_more := jsonb_set(v_more, '{decision, flags}', '["limiter-failed-open"]');

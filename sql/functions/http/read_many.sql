@@ -37,7 +37,10 @@ begin
         outcome := 'done';
         hints := '{}';
         v_response := null;
-        select r.* into v_route from http.route as r where r.id = v_call.route_id and r.method = 'GET' and r.reads_replica;
+        select r.* into v_route
+        from http.route as r
+        where r.id = v_call.route_id and r.version = (v_handover ->> 'version')::integer and r.method = 'GET'
+            and r.reads_replica;
         if not found then
             -- A replica that is behind, or ahead: the primary knows.
             outcome := 'again';
