@@ -53,7 +53,7 @@ start_cluster() {
 }
 
 gate_test() {
-    "$python" "Tests/gate/$1.py" --server "$server" --psql "$(pg_bin)/psql"
+    "$python" "Tests/gate/$1.py" --server "$server" --psql "$(pg_bin)/psql" "${@:2}"
 }
 
 part_is() {
@@ -98,7 +98,7 @@ main() {
         step 'kill -9 of every part during 1,000 jobs' "$python" Tests/crash/thousand_jobs.py --server "$server" --psql "$(pg_bin)/psql"
     fi
     if part_is gate; then
-        step 'malformed requests' gate_test fuzz
+        step '100,000 malformed requests' gate_test fuzz --requests 100000
         step 'limits and quotas, two servers, kill -9' gate_test limits
         step 'keys rotated and revoked under load' gate_test keys
         step 'Idempotency-Key, two servers, kill -9' gate_test idempotency
