@@ -73,7 +73,7 @@ select is(t.path -> 'get' -> 'security', '[{"ApiKey": ["admin"]}, {"ApiKey": ["p
 from tried as t;
 select is(
     (select array_agg(k order by k) from jsonb_object_keys(t.path -> 'get' -> 'responses') as k),
-    '{200,400,401,403,404,422,429,500,503}', 'with the problems of a limited reading route with a key'
+    '{200,400,401,403,404,422,429,431,500,503}', 'with the problems of a limited reading route with a key'
 )
 from tried as t;
 select is(
@@ -87,7 +87,7 @@ update core.setting set value = '"development"' where name = 'core.environment';
 select is(
     (select array_agg(k order by k)
         from jsonb_object_keys(http.openapi() -> 'paths' -> '/try/{thing_id}' -> 'post' -> 'responses') as k),
-    '{204,400,404,408,409,413,415,422,500,503}', 'in development it is, with the problems of a public route with a body'
+    '{204,400,404,408,409,413,415,422,431,500,503}', 'in development it is, with the problems of a public route with a body'
 );
 select is(
     http.openapi() -> 'paths' -> '/try/{thing_id}' -> 'post' -> 'requestBody' -> 'required', 'false',

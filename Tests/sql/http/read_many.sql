@@ -1,6 +1,6 @@
 -- Reads on a replica: the guard on the primary, the function there. Both are this database here.
 begin;
-select plan(35);
+select plan(36);
 
 set local role levqor_owner;
 create table api.replica_row (id integer primary key);
@@ -76,6 +76,13 @@ select is(c.outcome, 'done', 'and so does one with it when a DBA takes the route
 from test.call('GET', '/try/read?id=7', :'key_a', null, null, '{"has_replica": true}') as c;
 update http.route set reads_replica = true where path = '/try/read';
 select throws_ok($$update http.route set reads_replica = true where method = 'POST' and path = '/api/v1/intake'$$, '23514', null, 'no route that writes is handed over');
+
+-- The route has changed twice since: what was handed over before is sent back.
+select is(array_agg(r.outcome), '{again,again,again,again}', 'another version of the route is the primary''s business')
+from (select array_agg(a.raw order by a.call) as all from asked as a where a.outcome = 'replica') as a
+cross join lateral pg_temp.read_there(a.all) as r;
+update asked as a set raw = jsonb_set(a.raw::jsonb, '{version}', to_jsonb(r.version))::text
+from http.route as r where r.path = '/try/read' and a.outcome = 'replica';
 
 -- The function, there.
 create temp table told as

@@ -80,7 +80,7 @@ as $$
         select k.status from jsonb_object_keys(p_route.responses) as k (status)
         union
         select u.status
-        from unnest(array['400', '422', '500', '503']) as u (status)
+        from unnest(array['400', '422', '431', '500', '503']) as u (status)
         union
         select u.status
         from unnest(array['401', '403', '404']) as u (status)
@@ -91,6 +91,9 @@ as $$
         select u.status from unnest(array['408', '413', '415']) as u (status) where p_route.request_schema is not null
         union
         select '429' where p_route.limit_class is not null
+        union
+        -- Of the Idempotency-Key.
+        select '409' where p_route.method = 'POST' and p_route.access = 'key'
     ) as s
     order by s.status
 $$;
@@ -168,6 +171,9 @@ as $$
             from http.list_parameters(p_route) as l
             union all
             select 1000000, '{"$ref": "#/components/parameters/Account"}' where p_route.access = 'key'
+            union all
+            select 1000001, '{"$ref": "#/components/parameters/IdempotencyKey"}'
+            where p_route.access = 'key' and p_route.method = 'POST'
         ) as p
         having count(*) > 0
     ), '{}')
@@ -253,11 +259,20 @@ as $$
             'parameters', '{"Account": {"name": "Levqor-Account", "in": "header", "required": false,
                 "description":
                     "For keys with the scope platform: the account to act for. Other keys may name only their own.",
-                "schema": {"type": "string", "pattern": "^acct_[0-9a-f]{32}$"}}}'::jsonb,
+                "schema": {"type": "string", "pattern": "^acct_[0-9a-f]{32}$"}}}'::jsonb
+                || jsonb_build_object('IdempotencyKey', jsonb_build_object(
+                    'name', 'Idempotency-Key', 'in', 'header', 'required', false, 'description', format(
+                        'A key of your own, new for each thing that is to be done: the same request sent again under it '
+                        'gets the first answer, with Idempotent-Replayed, and is not done again. Kept for %s hours.',
+                        core.integer_setting('http.idempotency_hours')
+                    ),
+                    'schema', '{"type": "string", "minLength": 1, "maxLength": 255,
+                        "pattern": "^[!#-\\[\\]-~]+$"}'::jsonb
+                )),
             'headers', '{
                 "RequestId": {"description": "Id of the request; quote it when you ask for help",
                     "schema": {"type": "string"}},
-                "RateLimit": {"description": "What is left, by policy: r calls now, whole again in t seconds",
+                "RateLimit": {"description": "What is left, by policy: r calls now; t seconds until all are back, or with r=0 until the next call",
                     "schema": {"type": "string"}},
                 "RateLimitPolicy": {"description": "The policies: q calls in w seconds", "schema": {"type": "string"}},
                 "RetryAfter": {"description": "Seconds to wait", "schema": {"type": "string"}}}'::jsonb,

@@ -224,4 +224,4 @@ select http.register_route('POST', '/api/v1/intake', 'api.submit_job', p_scopes 
             "description": "where the job can be seen"}},
         "schema": {"type": "object", "required": ["job_id", "status"], "additionalProperties": false, "properties": {
             "job_id": {"type": "string", "pattern": "^job_[0-9a-f]{32}$"}, "status": {"const": "queued"}}}},
-        "400": {}, "413": {}}');
+        "400": {}, "402": {}, "413": {}}');
