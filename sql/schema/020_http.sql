@@ -181,7 +181,7 @@ create table http.idempotency_key (
     constraint idempotency_key_running_has_lease_check check ((state = 'running') = (leased_until is not null)),
     constraint idempotency_key_done_has_status_check check ((state = 'done') = (status is not null)),
     constraint idempotency_key_failure_of_ours_is_not_kept_check
-    check (status between 200 and 499 and status not in (409, 429)),
+    check (status >= 200 and status <= 499 and status not in (409, 429)),
     constraint idempotency_key_withheld_answer_is_not_here_check check (not is_withheld or body is null),
     constraint idempotency_key_lease_ends_before_row_check check (leased_until <= expires_at),
     constraint idempotency_key_expires_after_start_check check (expires_at > created_at)

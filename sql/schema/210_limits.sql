@@ -37,7 +37,7 @@ create table limits.policy (
     constraint policy_window_is_bounded_check check (window_seconds between 1 and 86400),
     constraint policy_burst_is_positive_check check (burst between 1 and 1000000000),
     constraint policy_cost_is_bounded_check check (cost between 1 and 1000000),
-    constraint policy_only_shared_bucket_is_split_check check (shares between 1 and 64 and (shares = 1 or scope = 'all')),
+    constraint policy_only_shared_bucket_is_split_check check (shares >= 1 and shares <= 64 and (shares = 1 or scope = 'all')),
     -- A smaller one would never admit a call.
     constraint policy_burst_holds_a_call_of_each_share_check check (burst >= cost::bigint * shares),
     -- PostgreSQL counts time in microseconds: a finer emission interval would be zero.

@@ -194,7 +194,7 @@ create table outbox.endpoint (
     constraint endpoint_url_is_http_without_user_check
     check (length(url) <= 2048 and url ~ '^[hH][tT][tT][pP][sS]?://[!-"$-.0->A-Z\[\]^-~]+([/?#][!-\[\]-~]*)?$'),
     constraint endpoint_event_types_are_patterns_check check (
-        cardinality(event_types) between 1 and 50
+        cardinality(event_types) >= 1 and cardinality(event_types) <= 50
         and array_position(event_types, null) is null
         and array_to_string(event_types, ' ')
         ~ '^(\*|[a-z0-9_]+(\.[a-z0-9_]+)*(\.\*)?)( (\*|[a-z0-9_]+(\.[a-z0-9_]+)*(\.\*)?))*$'
