@@ -63,7 +63,7 @@ extension Connection {
         let isUnreadable = visit.head.waitsForContinue && visit.head.announcesBody && served.bytesIn == nil
         let closes =
             served.closes || isUnreadable || !visit.head.isKeptAlive || isQuiescing
-            || (isInputClosed && queue.isEmpty)
+            || (isInputClosed && queue.isEmpty && brokenBy == nil)
         write(served.answer, id: visit.id, isHead: visit.head.method == "HEAD", closes: closes)
         if closes { end(isRead: visit.head.announcesBody ? served.bytesIn != nil : !served.closes) }
     }
