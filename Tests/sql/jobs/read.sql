@@ -140,7 +140,10 @@ from generate_series(1, 2) as n cross join lateral pg_temp.page(case when n > 0 
 select is(p.status, 429, 'for all reads together') from pg_temp.get('status', 1) as p;
 select is(p.status, 200, 'and for no other') from k, pg_temp.page('', k.b) as p;
 
--- A list by workflow is read from its index.
+-- A list by workflow is read from its index, once there is so much else that it pays.
+insert into jobs.job (account_id, id, workflow, max_attempts, due_at, created_at, submitted_by, payload)
+select t.a, jobs.make_id(core.now()), 'many', 1, core.now(), core.now(), 'test', '{}' from t, generate_series(1, 2000);
+analyze jobs.job;
 set local enable_seqscan = off;
 set local enable_sort = off;
 create function pg_temp.plan() returns text language plpgsql as $$
@@ -160,7 +163,7 @@ select matches(pg_temp.plan(), 'job_account_id_workflow_idx', 'a list by workflo
 
 select test.become('levqor_dba');
 select results_eq(
-    'select workflow, queued, running, succeeded, failed, canceled from jobs.overview where account_id = (select a from t) order by 1',
+    'select workflow, queued, running, succeeded, failed, canceled from jobs.overview where account_id = (select a from t) and workflow <> ''many'' order by 1',
     $$values ('even/ü 2', 5::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint), ('odd', 2, 1, 1, 1, 0)$$, 'a DBA sees the overview'
 );
 select test.become('none');
