@@ -91,6 +91,7 @@ declare
     v_bodies text[] := '{}';
     v_contexts jsonb[] := '{}';
     v_role text := current_setting('role');
+    v_lock_timeout text := current_setting('lock_timeout');
     v_answers test.answer[];
 begin
     for v_call in
@@ -132,8 +133,9 @@ begin
         v_ids, v_routes, v_versions, v_keys, v_addresses, v_agents, v_parameters, v_bodies, v_contexts
     ) as h;
     perform set_config('role', v_role, true);
-    -- What follows in the test is no request.
+    -- What follows in the test is no request, and waits for other tests as long as it takes.
     perform core.set_caller(null, null, null, null, null, null, null);
+    perform set_config('lock_timeout', v_lock_timeout, true);
     return query select a.* from unnest(v_answers) as a;
 end;
 $$;
