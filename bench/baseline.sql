@@ -2,7 +2,7 @@
 -- route, called once a request. Changed only by a decision record (docs/adr/).
 --
 -- It does what the product's guard does for one intake: the key by account, key id and SHA-256; the month's quota; the job,
--- into the same table with the same triggers, indexes and row-level security; four GCRA buckets, the shared one last. It
+-- into the same tables with the same triggers, indexes and row-level security; four GCRA buckets, the shared one last. It
 -- leaves out what makes the product general: routes, policies and prices as rows, single calls inside a batch, problems,
 -- headers, hints, the access record.
 
@@ -75,12 +75,15 @@ begin
             raise exception using errcode = 'LQUND', message = 'quota';
         end if;
 
-        insert into jobs.job (account_id, id, workflow, max_attempts, due_at, created_at, submitted_by, payload)
+        job_id := jobs.make_id(statement_timestamp());
+        insert into jobs.submission (account_id, id, workflow, max_attempts, created_at, submitted_by, payload)
         values (
-            v_account_id, jobs.make_id(statement_timestamp()), p_workflow, 5, statement_timestamp(),
-            statement_timestamp(), core.show_id('key', v_key_id), p_payload
-        )
-        returning id into job_id;
+            v_account_id, job_id, p_workflow, 5, statement_timestamp(), core.show_id('key', v_key_id), p_payload
+        );
+        insert into jobs.waiting (account_id, job_id, workflow, priority_rank, due_at, max_attempts)
+        values (v_account_id, job_id, p_workflow, 2, statement_timestamp(), 5);
+        insert into jobs.tally_change (account_id, workflow, hour, submitted, waiting)
+        values (v_account_id, p_workflow, date_trunc('hour', statement_timestamp() at time zone 'UTC'), 1, 1);
 
         -- After the job, since the rows stay locked until the commit is on disk, and for the last one all callers queue.
         -- They are locked in the order in which they stand here, under numbers that no policy has.

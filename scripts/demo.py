@@ -15,10 +15,10 @@ HISTORY = """
 \\echo 'jobs.transition: every change of the job, with who and when'
 select t.from_status, t.to_status, t.reason, t.attempt, t.actor, t.happened_at::time(3) as "at"
 from jobs.transition as t
-order by t.id;
+order by t.happened_at;
 \\echo 'outbox.message: the webhook that was written in the same transaction'
 select m.event_type, m.state, m.attempt, m.last_status, m.finished_at - m.created_at as took
-from outbox.message as m;
+from outbox.message_status as m;
 \\echo 'jobs.job: what a DBA can ask of the result'
 select j.workflow, j.status, j.finished_at - j.created_at as took, w.key as word, w.value as times
 from jobs.job as j
@@ -120,7 +120,7 @@ def run(server: Server, receiver: Receiver, source: Path):
     if status["status"] != "succeeded" or status["result"] != data["result"]:
         raise HarnessError(f"the status tells something else: {status}")
     # The answer to the webhook has to reach the database before SQL can show it.
-    delivered = "select count(*) from outbox.message where state = 'done'"
+    delivered = "select count(*) from outbox.message_status where state = 'done'"
     end = time.monotonic() + 10
     while server.sql(delivered) != "1" and time.monotonic() < end:
         time.sleep(0.1)

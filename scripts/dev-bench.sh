@@ -4,6 +4,7 @@
 #
 # usage: ./dev bench [first] [--rounds N] [--seconds N] [--accounts N]
 #        ./dev bench gate [--rows NAME…] [--turns N] [--seconds N] [--held-seconds N] [--accounts N]
+#        ./dev bench queue [--rows NAME…] [--turns N] [--seconds N] [--held-seconds N] [--scale SHARE]
 #
 # Builds the server in release, starts a database of its own on which commits are durable, makes 10,000 accounts with a
 # key and an address each, and measures in interleaved rounds. See bench/README.md for what is measured and how to read it.
@@ -12,11 +13,14 @@
 #        default. Writes first.json.
 # gate:  every bar of the gate, with exit code 0 only when all hold; about half an hour. Writes gate.json. --rows measures
 #        some rows only (validation intake intake-one latency status refused memory snapshot) and writes nothing.
+# queue: every bar of the queue, beside PgQueuer and Procrastinate, with exit code 0 only when all hold; more than half an
+#        hour. Writes queue.json. --rows measures some rows only (sql single http hands million webhooks hint snapshot) and
+#        writes nothing; --scale 0.1 takes a tenth of the jobs, to try it out.
 
 main() {
     local which=first
     case ${1:-} in
-        first | gate)
+        first | gate | queue)
             which=$1
             shift
             ;;
@@ -25,21 +29,24 @@ main() {
     esac
     need postgres pgbench wrk curl
     need_python_tools
-    if [[ $which == gate ]]; then
-        need_gate_tools
+    local script=$which
+    if [[ $which != first ]]; then
+        need_peers
     fi
+    # A script of the name of Python's own module would take its place for all others beside it.
+    [[ $which != queue ]] || script=queues
     build release
-    exec "$python" "$root/bench/$which.py" --server "$server" --pg-bin "$(pg_bin)" "$@"
+    exec "$python" "$root/bench/$script.py" --server "$server" --pg-bin "$(pg_bin)" "$@"
 }
 
-# What the peers of the gate need, beside the other tools in .venv. It goes when .venv is made again.
-need_gate_tools() {
+# What the peers need, beside the other tools in .venv. It goes when .venv is made again.
+need_peers() {
     local wanted found
     wanted=$(cksum < bench/requirements.txt)
-    found=$(cat .venv/.gate-made-for 2> /dev/null || true)
+    found=$(cat .venv/.peers-made-for 2> /dev/null || true)
     [[ $wanted != "$found" ]] || return 0
-    say "installing the peers of the gate into .venv"
+    say "installing the peers of the benches into .venv"
     quietly "$python" -m pip install --quiet --disable-pip-version-check --requirement bench/requirements.txt \
         || die "pip could not install bench/requirements.txt" "See the lines above."
-    printf '%s' "$wanted" > .venv/.gate-made-for
+    printf '%s' "$wanted" > .venv/.peers-made-for
 }

@@ -2,14 +2,17 @@
 #
 # Run all tests, or a part of them, on real parts that are started for it and ended after it.
 #
-# usage: ./dev test [fast|sql|swift|clients|gate|lint]
+# usage: ./dev test [fast|sql|swift|clients|gate|chaos|lint]
+#        ./dev test chaos [--minutes N] [--jobs N] [--seed N]
 #
 #   (nothing)  everything, in this order
 #   lint       ./dev lint
 #   sql        deploy as a login that is no superuser, pgTAP, conventions and plpgsql_check, dumps equal
 #   swift      the Swift tests, and the unit tests again under the thread sanitizer
-#   clients    clients that others wrote against the live server, and kill -9 of every part during 1,000 jobs
+#   clients    clients that others wrote against the live server
 #   gate       malformed requests; limits, quotas, keys and idempotency exact on two servers, through kill -9
+#   chaos      20,000 jobs with webhooks on two servers, while everything is killed or stopped at random: some four minutes;
+#              --minutes is how long things are killed (2)
 #   fast       lint, pgTAP and the Swift unit tests: a minute once it is built
 #
 # The databases are in a PostgreSQL of its own, .levqor/test; your data is not touched. Each step prints its name and
@@ -62,7 +65,9 @@ part_is() {
 
 main() {
     part=${1:-all}
-    [[ " all fast sql swift clients gate lint " == *" $part "* ]] || die "there is no part '$part'" "./dev help test shows what there is."
+    [[ $# -eq 0 ]] || shift
+    [[ " all fast sql swift clients gate chaos lint " == *" $part "* ]] || die "there is no part '$part'" "./dev help test shows what there is."
+    [[ $# -eq 0 || $part == chaos ]] || die "'$part' takes no options" "./dev help test shows what there is."
     # shellcheck source=scripts/steps.sh
     source "$root/scripts/steps.sh"
     lock_or_die
@@ -95,13 +100,18 @@ main() {
     if part_is clients; then
         need_promtool
         step 'clients that others wrote' "$python" Tests/clients/run.py --server "$server" --psql "$(pg_bin)/psql" --promtool "$promtool"
-        step 'kill -9 of every part during 1,000 jobs' "$python" Tests/crash/thousand_jobs.py --server "$server" --psql "$(pg_bin)/psql"
+        step 'workers: the command, Python, shell' "$python" Tests/clients/worker.py --server "$server" --psql "$(pg_bin)/psql"
+        step 'alerts to every channel' "$python" Tests/clients/alerts.py --server "$server" --psql "$(pg_bin)/psql"
+        step 'two servers and two reactors' "$python" Tests/clients/roles.py --server "$server" --psql "$(pg_bin)/psql"
     fi
     if part_is gate; then
         step '100,000 malformed requests' gate_test fuzz --requests 100000
         step 'limits and quotas, two servers, kill -9' gate_test limits
         step 'keys rotated and revoked under load' gate_test keys
         step 'Idempotency-Key, two servers, kill -9' gate_test idempotency
+    fi
+    if part_is chaos; then
+        step 'chaos' "$python" Tests/chaos/run.py --server "$server" --psql "$(pg_bin)/psql" "$@"
     fi
     finish_steps
 }

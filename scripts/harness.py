@@ -116,6 +116,8 @@ class Server:
         self.url, self.admin_url = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.admin_port}"
         self.log = self.directory / "server.log"
         self.process: subprocess.Popen | None = None
+        # Further options of `serve`.
+        self.options: tuple[str, ...] = ()
 
     def run(self, *arguments: str, timeout: float = 120) -> str:
         """Runs a command of the binary for this folder and gives its stdout."""
@@ -135,7 +137,7 @@ class Server:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [self.binary, "serve", "--directory", str(self.directory)]
-                + ["--port", str(self.port), "--admin-port", str(self.admin_port)],
+                + ["--port", str(self.port), "--admin-port", str(self.admin_port), *self.options],
                 env=self.environment,
                 stdout=log,
                 stderr=log,

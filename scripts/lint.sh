@@ -57,8 +57,8 @@ lint_shell() {
 }
 
 lint_python() {
-    "$python" -m ruff check scripts bench Tests
-    "$python" -m ruff format --check --diff scripts bench Tests
+    "$python" -m ruff check scripts bench Tests examples
+    "$python" -m ruff format --check --diff scripts bench Tests examples
 }
 
 lint_compose() {

@@ -35,6 +35,7 @@ database_steps() {
         step 'conventions and plpgsql_check' run_conventions
     fi
     if part_is sql; then
+        step 'cron slots as croniter and APScheduler have them' "$python" Tests/clients/cron.py --database "$(url_for "$base_url" "$template")"
         step 'psql and levqor-server make the same database' compare_roads
         step 'replaying the functions changes nothing' compare_replay
         step 'the generated reference is as the comments are' scripts/reference.sh "$(url_for "$base_url" "$template")" --check

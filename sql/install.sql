@@ -37,6 +37,7 @@ set check_function_bodies = off;
 \ir functions/http/problems.sql
 \ir functions/http/well_known.sql
 \ir functions/http/idempotency.sql
+\ir functions/http/call_out.sql
 \ir functions/http/handle_many.sql
 \ir functions/http/read_many.sql
 
@@ -65,28 +66,69 @@ set check_function_bodies = off;
 \ir functions/access/overview.sql
 
 \ir schema/300_outbox.sql
+\ir functions/outbox/days.sql
+\ir functions/outbox/plan.sql
 \ir functions/outbox/send.sql
-\ir functions/outbox/publish.sql
 \ir functions/outbox/signing.sql
+\ir functions/outbox/publish.sql
+\ir functions/outbox/receive.sql
+\ir functions/outbox/gate.sql
 \ir functions/outbox/deliver.sql
+\ir functions/outbox/log.sql
+\ir functions/outbox/endpoints.sql
+\ir functions/outbox/replay.sql
+
+\ir schema/305_mail.sql
+\ir functions/mail/templates.sql
+\ir functions/mail/suppress.sql
+\ir functions/mail/send.sql
+\ir functions/mail/outcome.sql
 
 \ir schema/310_schedule.sql
+\ir functions/schedule/cron.sql
+\ir functions/schedule/slots.sql
 \ir functions/schedule/run_due.sql
+\ir functions/schedule/problems.sql
+\ir functions/schedule/manage.sql
 \ir functions/http/tasks.sql
 \ir functions/outbox/tasks.sql
+\ir functions/mail/tasks.sql
 \ir functions/quota/tasks.sql
 \ir functions/limits/tasks.sql
 \ir functions/access/tasks.sql
 
 \ir schema/320_jobs.sql
 \ir functions/jobs/state.sql
+\ir functions/jobs/days.sql
 \ir functions/jobs/submit.sql
 \ir functions/jobs/claim.sql
 \ir functions/jobs/work.sql
 \ir functions/jobs/cancel.sql
+\ir functions/jobs/redrive.sql
+\ir functions/jobs/workers.sql
 \ir functions/jobs/read.sql
 \ir functions/jobs/health.sql
 \ir functions/jobs/tasks.sql
+
+\ir schema/330_inbox.sql
+\ir functions/inbox/signature.sql
+\ir functions/inbox/receive.sql
+\ir functions/inbox/handle.sql
+\ir functions/inbox/manage.sql
+\ir functions/inbox/problems.sql
+\ir functions/inbox/tasks.sql
+
+\ir schema/340_alerts.sql
+\ir functions/alerts/raise.sql
+\ir functions/alerts/routes.sql
+\ir functions/alerts/render.sql
+\ir functions/alerts/send.sql
+\ir functions/alerts/channels.sql
+\ir functions/alerts/silences.sql
+\ir functions/alerts/manage.sql
+\ir functions/alerts/escalate.sql
+\ir functions/alerts/watch.sql
+\ir functions/alerts/tasks.sql
 
 \ir schema/510_ops.sql
 \ir functions/ops/servers.sql

@@ -232,6 +232,81 @@ static inline CURLcode levqor_curl_send_user_agent(CURL *handle, const char *age
     return curl_easy_setopt(handle, CURLOPT_USERAGENT, agent);
 }
 
+// ---- a mail ---------------------------------------------------------------------------------------------------
+
+/// As levqor_curl_speak_http_only, for the one other thing that is sent.
+static inline CURLcode levqor_curl_speak_mail_only(CURL *handle)
+{
+#if LIBCURL_VERSION_NUM >= 0x075500
+    return curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+#else
+    return curl_easy_setopt(handle, CURLOPT_PROTOCOLS, (long)(CURLPROTO_SMTP | CURLPROTO_SMTPS));
+#endif
+}
+
+/// The server's URL, which is the operator's own setting. libcurl copies it.
+static inline CURLcode levqor_curl_use_mail_url(CURL *handle, const char *url)
+{
+    return curl_easy_setopt(handle, CURLOPT_URL, url);
+}
+
+/// TLS from the first byte or by STARTTLS before the login, whichever the URL's scheme says; without it, nothing is
+/// sent.
+static inline CURLcode levqor_curl_require_tls(CURL *handle)
+{
+    return curl_easy_setopt(handle, CURLOPT_USE_SSL, (long)CURLUSESSL_ALL);
+}
+
+/// Not even where the server offers it: its certificate would then have to hold.
+static inline CURLcode levqor_curl_use_no_tls(CURL *handle)
+{
+    return curl_easy_setopt(handle, CURLOPT_USE_SSL, (long)CURLUSESSL_NONE);
+}
+
+/// libcurl picks the mechanism out of those that the server offers. It copies both texts.
+static inline CURLcode levqor_curl_log_in(CURL *handle, const char *user, const char *password)
+{
+    CURLcode code = curl_easy_setopt(handle, CURLOPT_USERNAME, user);
+    return code != CURLE_OK ? code : curl_easy_setopt(handle, CURLOPT_PASSWORD, password);
+}
+
+/// The envelope's sender. libcurl copies it.
+static inline CURLcode levqor_curl_send_mail_from(CURL *handle, const char *address)
+{
+    return curl_easy_setopt(handle, CURLOPT_MAIL_FROM, address);
+}
+
+/// The list must outlive the transfer.
+static inline CURLcode levqor_curl_send_mail_to(CURL *handle, struct curl_slist *addresses)
+{
+    return curl_easy_setopt(handle, CURLOPT_MAIL_RCPT, addresses);
+}
+
+/// The size is told to servers that want to know it before the content comes (RFC 1870).
+static inline CURLcode levqor_curl_upload(
+    CURL *handle, size_t size, levqor_curl_data_callback callback, void *context)
+{
+    CURLcode code = curl_easy_setopt(handle, CURLOPT_UPLOAD, 1L);
+    if (code == CURLE_OK) {
+        code = curl_easy_setopt(handle, CURLOPT_INFILESIZE_LARGE, (curl_off_t)size);
+    }
+    if (code == CURLE_OK) {
+        code = curl_easy_setopt(handle, CURLOPT_READFUNCTION, callback);
+    }
+    return code != CURLE_OK ? code : curl_easy_setopt(handle, CURLOPT_READDATA, context);
+}
+
+/// How long a reply may take, the one to the goodbye included, which libcurl waits for even after the total time.
+/// The option had another name before 7.85.0, and the same number.
+static inline CURLcode levqor_curl_limit_reply_time(CURL *handle, long seconds)
+{
+#if LIBCURL_VERSION_NUM >= 0x075500
+    return curl_easy_setopt(handle, CURLOPT_SERVER_RESPONSE_TIMEOUT, seconds);
+#else
+    return curl_easy_setopt(handle, CURLOPT_FTP_RESPONSE_TIMEOUT, seconds);
+#endif
+}
+
 // ---- the answer -----------------------------------------------------------------------------------------------
 
 static inline CURLcode levqor_curl_receive_headers(CURL *handle, levqor_curl_data_callback callback, void *context)

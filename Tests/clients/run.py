@@ -14,9 +14,17 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
 from harness import RAISE_LIMITS, HarnessError, Receiver, Server, end_on_signals
+from mail_server import MailServer
 
-CHECKS = ["headers", "webhook", "openapi", "metrics", "schemathesis"]
+CHECKS = ["headers", "webhook", "signers", "inbox", "mail", "openapi", "metrics", "schemathesis"]
 ORIGIN = "https://app.example.com"
+MAIL_PASSWORD = "Zm9yIHRoZSB0ZXN0"
+# Secrets of senders outside, by the name of the credential.
+INBOX_SECRETS = {
+    "CLIENTS_PAY": "whsec_5JUh7x8Nq0Zr2Lw4Tt6Yc9Vb",
+    "CLIENTS_PAY_OLD": "whsec_b7GfS2mKd9Qe4Xr1Ty6Uw3Pz",
+    "CLIENTS_CODE": "It's a Secret to Everybody",
+}
 
 
 @dataclass
@@ -27,6 +35,7 @@ class Context:
     receiver: Receiver
     key: str
     promtool: str
+    mail: MailServer
     origin: str = ORIGIN
 
     @property
@@ -73,17 +82,26 @@ def main() -> int:
     parser.add_argument("checks", nargs="*", default=CHECKS, help=" ".join(CHECKS))
     arguments = parser.parse_args()
     end_on_signals()
+    mail = MailServer("starttls", "levqor", MAIL_PASSWORD)
     environment = {
+        "LEVQOR_MAIL_URL": f"smtp://levqor@127.0.0.1:{mail.port}",
+        "LEVQOR_MAIL_PASSWORD": MAIL_PASSWORD,
+        "LEVQOR_MAIL_FROM": "Levqor Prüfung <noreply@example.com>",
+        "LEVQOR_CA_FILE": mail.certificate,
         "LEVQOR_ENVIRONMENT": "development",
         "LEVQOR_ALLOWED_NETWORKS": "127.0.0.0/8",
         "LEVQOR_CORS_ORIGINS": ORIGIN,
+        **{f"LEVQOR_CREDENTIAL_{name}": secret for name, secret in INBOX_SECRETS.items()},
     }
     receiver = Receiver()
     try:
         with Server(arguments.server, arguments.psql, environment, name="clients") as server:
+            credentials = server.directory / "credentials"
+            credentials.mkdir()
+            server.environment["LEVQOR_CREDENTIALS_DIRECTORY"] = str(credentials)
             server.start()
             server.sql(RAISE_LIMITS)
-            context = Context(server, receiver, server.make_operator_key(), arguments.promtool)
+            context = Context(server, receiver, server.make_operator_key(), arguments.promtool, mail)
             failed = run_checks(context, arguments.checks)
             return 1 if failed + run_shutdown(server) else 0
     except HarnessError as error:
@@ -91,6 +109,7 @@ def main() -> int:
         return 1
     finally:
         receiver.close()
+        mail.close()
 
 
 if __name__ == "__main__":

@@ -61,11 +61,11 @@ def faults_of_ours(pair: Pair, faults: Faults):
         return int(pair.sql(f"select coalesce(sum(u.used), 0) from quota.usage as u where u.account_id = '{account}'"))
 
     faults.check(call_intake(client, key) == 202 and used() == 1, f"one call is counted as {used()}")
-    pair.sql("alter table jobs.job rename to job_away")
+    pair.sql("alter table jobs.submission rename to submission_away")
     try:
         statuses = {call_intake(client, key) for _ in range(5)}
     finally:
-        pair.sql("alter table jobs.job_away rename to job")
+        pair.sql("alter table jobs.submission_away rename to submission")
     faults.check(statuses <= {500, 503}, f"without its table the intake answers {statuses}")
     faults.check(used() == 1, f"five calls that failed by our fault are counted as {used() - 1}")
     payload = {"workflow": "gate", "payload": {"a": "x" * 210_000}}

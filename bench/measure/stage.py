@@ -53,14 +53,18 @@ cross join lateral keys.create_key(a.id, 'gate', '{{jobs:submit,jobs:read}}') as
 grant select on bench.caller to levqor_server;
 """
 # History may not be changed: only a superuser who switches triggers off can take the jobs of a bench away.
-EMPTY_JOBS = "set session_replication_role = replica; truncate jobs.job cascade;"
+EMPTY_JOBS = """
+set session_replication_role = replica;
+truncate jobs.submission, jobs.waiting, jobs.running, jobs.outcome, jobs.attempt, jobs.event, jobs.log, jobs.unique_key,
+    jobs.tally_change;
+"""
 MAKE_JOBS = """
 update bench.caller as c
 set job = (select core.show_id('job', j.id) from jobs.submit_job(c.account_id, 'bench', '{"n": 1}') as j);
 """
 COUNTS = """
 select jsonb_build_object(
-    'jobs', (select count(*) from jobs.job),
+    'jobs', (select count(*) from jobs.submission),
     'quota', (select coalesce(sum(u.used), 0) from quota.usage as u),
     'access', (select count(*) from access.request),
     'scopes', (

@@ -34,6 +34,7 @@ create table http.route (
     version integer not null default 1,
     origin text not null default 'local',
     local_columns text[] not null default '{}',
+    body_kind text not null default 'json',
     constraint route_pkey primary key (id),
     constraint route_method_path_key unique (method, path),
     constraint route_method_is_known_check check (method in ('GET', 'POST', 'PUT', 'PATCH', 'DELETE')),
@@ -54,6 +55,12 @@ create table http.route (
     constraint route_timeout_is_bounded_check check (timeout_ms between 10 and 600000),
     constraint route_body_cap_is_bounded_check check (body_cap between 0 and 16777216),
     constraint route_mode_is_known_check check (mode in ('any', 'development')),
+    constraint route_body_kind_is_known_check check (body_kind in ('json', 'raw')),
+    constraint route_raw_body_has_no_schema_check
+    check (
+        body_kind = 'json'
+        or (request_schema is null and plural_function is null and constant is null and method in ('POST', 'PUT', 'PATCH'))
+    ),
     constraint route_origin_is_known_check check (origin in ('file', 'local'))
 );
 comment on table http.route is
@@ -94,6 +101,9 @@ comment on column http.route.responses is 'by status: {"schema": …, "descripti
 comment on column http.route.version is 'raised by every change; a call that names another version is answered stale';
 comment on column http.route.origin is 'file: registered by the product; local: made by the operator';
 comment on column http.route.local_columns is 'columns the operator changed; a deploy leaves them alone';
+comment on column http.route.body_kind is
+'json: the body is JSON by request_schema; raw: any bytes of any type, which the function gets untouched as p_body (bytea), with the '
+'headers as p_headers (jsonb, names in lower case) and, after http.need_secrets(), the values as p_secrets (jsonb)';
 
 create type http.response as (
     status integer,
@@ -106,7 +116,7 @@ create type http.response as (
 comment on type http.response is
 'What a door answers: status; headers (object; a value may be an array to repeat the header); '
 'body as text; or what to wait
-for (topics, until when); reveal maps a random placeholder in the body to the name of a secret '
+for (topics, until when; with a body: a call to the outside); reveal maps a random placeholder in the body to the name of a secret '
 'that only the server can derive.';
 
 create type http.call as (

@@ -1,4 +1,10 @@
 -- jobs: the queue, its history, and the leases of workers.
+--
+-- What is written once stays where it is: a row of jobs.submission when a job comes, one of jobs.outcome when it ends, one
+-- of jobs.attempt for each attempt before the last. These are partitioned by the UTC day in the job's id, and a day goes
+-- as a whole. What changes is in two small tables, jobs.waiting and jobs.running, whose rows are moved and removed; they
+-- are all that an old snapshot can bloat, are rewritten when that happens (core.compact), and nobody reports from them.
+-- A job is in exactly one of waiting, running and outcome. The view jobs.job puts all together.
 create schema jobs;
 comment on schema jobs is 'Machinery: jobs that clients hand in and workers take, with leases, retries and history.';
 grant usage on schema jobs to levqor_dba;
@@ -13,209 +19,438 @@ comment on sequence jobs.claim_cursor_high is 'First half of the account that a 
 create sequence jobs.claim_cursor_low as bigint minvalue -9223372036854775808 start 0;
 comment on sequence jobs.claim_cursor_low is 'Second half of the account that a claim over all accounts served last.';
 
-create table jobs.allowed_transition (
-    from_status text not null,
-    to_status text not null,
-    meaning text not null,
-    constraint allowed_transition_pkey primary key (from_status, to_status)
-);
-comment on table jobs.allowed_transition is 'The state machine of jobs: what is not here is refused.';
-comment on column jobs.allowed_transition.from_status is 'status before';
-comment on column jobs.allowed_transition.to_status is 'status after';
-comment on column jobs.allowed_transition.meaning is 'when this happens';
-insert into jobs.allowed_transition (from_status, to_status, meaning)
-values
-('queued', 'running', 'a worker claims it'),
-('queued', 'canceled', 'it is canceled before a worker has it'),
-('running', 'succeeded', 'the worker completes it'),
-('running', 'failed', 'the last attempt fails or is lost'),
-('running', 'queued', 'an attempt fails or is lost, and another follows'),
-('running', 'canceled', 'the worker gives it up, or is lost, after a cancel was asked for');
-
-create table jobs.job (
+create table jobs.submission (
     account_id uuid not null,
     id uuid not null,
     workflow text not null,
     priority text not null default 'normal',
-    status text not null default 'queued',
-    reason text not null default 'submitted',
-    attempt integer not null default 0,
-    max_attempts integer not null,
-    due_at timestamptz not null,
-    is_delayed boolean not null default false,
-    worker text,
-    lease_token bigint,
-    lease_seconds integer,
-    leased_until timestamptz,
-    attempt_started_at timestamptz,
-    cancel_requested_at timestamptz,
+    max_attempts smallint not null,
+    run_at timestamptz,
+    timeout_seconds integer,
+    expected_seconds integer,
+    unique_key text,
     callback_url text,
     created_at timestamptz not null,
     submitted_by text not null,
-    started_at timestamptz,
-    finished_at timestamptz,
-    progress jsonb,
     payload jsonb not null,
-    result jsonb,
-    error jsonb,
-    priority_rank smallint not null generated always as (
-        case priority when 'high' then 1 when 'normal' then 2 else 3 end
-    ) stored,
-    constraint job_pkey primary key (account_id, id),
+    constraint submission_pkey primary key (account_id, id),
     -- No foreign key to the account: the guard has just read it, a trigger keeps an account that has jobs
     -- (account_with_jobs_stays), and each check would lock the account's row, for which all its intakes would meet.
-    constraint job_workflow_is_short_check check (length(workflow) between 1 and 128),
-    constraint job_priority_is_known_check check (priority in ('low', 'normal', 'high')),
-    constraint job_status_is_known_check check (status in ('queued', 'running', 'succeeded', 'failed', 'canceled')),
-    constraint job_reason_is_known_check check (
-        reason in ('submitted', 'claimed', 'completed', 'attempt_failed', 'lease_expired', 'canceled')
-    ),
-    constraint job_max_attempts_is_bounded_check check (max_attempts between 1 and 100),
-    constraint job_attempt_is_within_max_attempts_check check (attempt between 0 and max_attempts),
-    constraint job_only_queued_is_delayed_check check (not is_delayed or status = 'queued'),
-    constraint job_running_has_lease_check check (
-        (status = 'running') = (leased_until is not null)
-        and (
-            status <> 'running'
-            or (
-                lease_token is not null and lease_seconds is not null and worker is not null
-                and attempt_started_at is not null
-            )
-        )
-    ),
-    constraint job_lease_is_bounded_check check (lease_seconds between 1 and 86400),
-    constraint job_worker_is_short_check check (length(worker) between 1 and 200),
-    constraint job_callback_url_is_http_without_user_check
+    constraint submission_workflow_is_short_check check (length(workflow) >= 1 and length(workflow) <= 128),
+    constraint submission_priority_is_known_check check (priority in ('low', 'normal', 'high')),
+    constraint submission_max_attempts_is_bounded_check check (max_attempts >= 1 and max_attempts <= 100),
+    constraint submission_timeout_is_bounded_check check (timeout_seconds >= 1 and timeout_seconds <= 604800),
+    constraint submission_expected_is_bounded_check check (expected_seconds >= 1 and expected_seconds <= 604800),
+    constraint submission_unique_key_is_short_check check (length(unique_key) >= 1 and length(unique_key) <= 200),
+    constraint submission_callback_url_is_http_without_user_check
     check (
         length(callback_url) <= 1024
         and callback_url ~ '^[hH][tT][tT][pP][sS]?://[!-"$-.0->A-Z\[\]^-~]+([/?#][!-\[\]-~]*)?$'
     ),
-    constraint job_final_status_has_time_check
-    check ((status in ('succeeded', 'failed', 'canceled')) = (finished_at is not null)),
-    constraint job_only_success_has_result_check check (result is null or status = 'succeeded'),
-    constraint job_payload_is_object_check check (jsonb_typeof(payload) = 'object'),
-    -- Payload and result are measured as text once, when they come. A CHECK runs at every change of the row, so here only
-    -- their stored size is bounded, with room for any 200 KiB of text.
-    constraint job_payload_is_bounded_check check (pg_column_size(payload) <= 2097152),
-    constraint job_result_is_bounded_check check (pg_column_size(result) <= 2097152),
-    constraint job_error_is_object_check check (jsonb_typeof(error) = 'object'),
-    constraint job_error_is_small_check check (octet_length(error::text) <= 16384),
-    constraint job_progress_is_small_check check (octet_length(progress::text) <= 4096)
-) with (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
--- What may be claimed, in the order of claims: for any workflow, and for named ones. Delayed jobs are let in when
--- due, so that a claim never steps over jobs that it may not take.
-create index job_claimable_idx on jobs.job (account_id, priority_rank, due_at, id)
-where status = 'queued' and not is_delayed;
-create index job_claimable_by_workflow_idx on jobs.job (workflow, account_id, priority_rank, due_at, id)
-where status = 'queued' and not is_delayed;
-create index job_delayed_idx on jobs.job (due_at, account_id, id) where status = 'queued' and is_delayed;
-create index job_leased_until_idx on jobs.job (leased_until, account_id, id) where status = 'running';
-create index job_account_id_status_idx on jobs.job (account_id, status, id) where status <> 'succeeded';
-create index job_account_id_workflow_idx on jobs.job (account_id, workflow, id);
-create index job_finished_at_idx on jobs.job (finished_at, status) where finished_at is not null;
-create index job_id_idx on jobs.job (id);
-comment on table jobs.job is
-'One row a job. Who changes its status goes by jobs.allowed_transition, and leaves a row in jobs.transition.';
-comment on column jobs.job.account_id is 'account it belongs to';
-comment on column jobs.job.id is 'UUIDv7 of created_at; shown as job_…';
-comment on column jobs.job.workflow is 'what is to be done: workers claim by it';
-comment on column jobs.job.priority is
+    -- The payload is measured as text once, when it comes. Here its stored size is bounded, with room for 200 KiB of text.
+    constraint submission_payload_is_bounded_object_check
+    check (jsonb_typeof(payload) = 'object' and pg_column_size(payload) <= 2097152)
+) partition by range (id);
+create index submission_id_idx on jobs.submission (id);
+create table jobs.submission_default partition of jobs.submission default;
+comment on table jobs.submission is
+'What was handed in: one row a job, never changed. A partition for each UTC day in the id. Kept for jobs.keep_days.';
+comment on table jobs.submission_default is 'Jobs of days that had no partition when they came.';
+comment on column jobs.submission.account_id is 'account it belongs to';
+comment on column jobs.submission.id is 'UUIDv7 of created_at; shown as job_…';
+comment on column jobs.submission.workflow is 'what is to be done: workers claim by it';
+comment on column jobs.submission.priority is
 'low, normal or high: claimed in order of priority, then age, within the account';
-comment on column jobs.job.status is 'queued, running, succeeded, failed or canceled; the last three are final';
-comment on column jobs.job.reason is 'why it is in this status';
-comment on column jobs.job.attempt is 'attempts begun; the number of the present or last one';
-comment on column jobs.job.max_attempts is 'attempts after which it has failed for good';
-comment on column jobs.job.due_at is 'not claimed before this time';
-comment on column jobs.job.is_delayed is
-'due later: out of the reach of claims until one of them, or the clock, lets it in';
-comment on column jobs.job.worker is 'who has or had it, as the worker calls itself';
-comment on column jobs.job.lease_token is 'fencing token of the last claim: only its holder may go on with the job';
-comment on column jobs.job.lease_seconds is 'how long each heartbeat extends the lease';
-comment on column jobs.job.leased_until is 'when the lease runs out and the job may go to another worker';
-comment on column jobs.job.attempt_started_at is 'when the present or last attempt began';
-comment on column jobs.job.cancel_requested_at is 'when a cancel was asked for while it ran';
-comment on column jobs.job.callback_url is 'gets a webhook when the status is final';
-comment on column jobs.job.created_at is 'when it was handed in';
-comment on column jobs.job.submitted_by is 'who handed it in: user_…, key_…, system, or role:NAME';
-comment on column jobs.job.started_at is 'when the first attempt began';
-comment on column jobs.job.finished_at is 'when the status became final';
-comment on column jobs.job.progress is 'what the worker told last of its progress';
-comment on column jobs.job.payload is 'what the client sent; up to 200 KiB as text';
-comment on column jobs.job.result is 'what the worker gave; up to 200 KiB as text';
-comment on column jobs.job.error is 'what went wrong in the last failed attempt; gone after a success';
-comment on column jobs.job.priority_rank is '1 high, 2 normal, 3 low: the order of claims';
+comment on column jobs.submission.max_attempts is 'attempts after which it has failed for good';
+comment on column jobs.submission.run_at is 'not claimed before; null: at once';
+comment on column jobs.submission.timeout_seconds is
+'how long one attempt may take, however many heartbeats come; null: as long as they come';
+comment on column jobs.submission.expected_seconds is 'how long an attempt is expected to take; null: unknown';
+comment on column jobs.submission.unique_key is 'jobs with the same key do not exist side by side: jobs.unique_key';
+comment on column jobs.submission.callback_url is 'gets a webhook when the job has ended';
+comment on column jobs.submission.created_at is 'when it was handed in';
+comment on column jobs.submission.submitted_by is 'who handed it in: user_…, key_…, system, or role:NAME';
+comment on column jobs.submission.payload is 'what the client sent; up to 200 KiB as text';
+
+create table jobs.waiting (
+    account_id uuid not null,
+    job_id uuid not null,
+    workflow text not null,
+    priority_rank smallint not null,
+    due_at timestamptz not null,
+    attempt smallint not null default 0,
+    max_attempts smallint not null,
+    is_delayed boolean not null default false,
+    has_callback boolean not null default false,
+    unique_while text,
+    timeout_seconds integer,
+    constraint waiting_pkey primary key (account_id, job_id),
+    constraint waiting_unique_while_is_known_check
+    check (unique_while in ('waiting', 'active', 'active_or_succeeded', 'ever'))
+) with (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+-- In the order of claims, for any workflow and for named ones. Delayed jobs are let in when due, so that a claim never
+-- steps over jobs that it may not take.
+create index waiting_claimable_idx on jobs.waiting (account_id, priority_rank, due_at, job_id) where not is_delayed;
+create index waiting_claimable_by_workflow_idx on jobs.waiting (workflow, account_id, priority_rank, due_at, job_id)
+where not is_delayed;
+create index waiting_delayed_idx on jobs.waiting (due_at, account_id, job_id) where is_delayed;
+comment on table jobs.waiting is 'Jobs that wait for a worker. Hot: nobody reports from it.';
+comment on column jobs.waiting.account_id is 'account of the job';
+comment on column jobs.waiting.job_id is 'the job';
+comment on column jobs.waiting.workflow is 'its workflow';
+comment on column jobs.waiting.priority_rank is '1 high, 2 normal, 3 low: the order of claims';
+comment on column jobs.waiting.due_at is 'not claimed before';
+comment on column jobs.waiting.attempt is 'attempts begun so far';
+comment on column jobs.waiting.max_attempts is 'attempts after which it has failed for good; grows when it is snoozed or redriven';
+comment on column jobs.waiting.is_delayed is 'due later: out of the reach of claims until one of them, or the clock, lets it in';
+comment on column jobs.waiting.has_callback is 'whether its end is told to a URL';
+comment on column jobs.waiting.unique_while is 'how long its unique key is taken; null: it has none';
+comment on column jobs.waiting.timeout_seconds is 'how long one attempt may take; null: as long as heartbeats come';
+
+create table jobs.running (
+    account_id uuid not null,
+    job_id uuid not null,
+    workflow text not null,
+    priority_rank smallint not null,
+    due_at timestamptz not null,
+    attempt smallint not null,
+    max_attempts smallint not null,
+    has_callback boolean not null,
+    unique_while text,
+    timeout_seconds integer,
+    lease_token bigint not null,
+    lease_seconds integer not null,
+    leased_until timestamptz not null,
+    expires_at timestamptz,
+    started_at timestamptz not null,
+    cancel_requested_at timestamptz,
+    worker text not null,
+    claimed_by text not null,
+    progress jsonb,
+    constraint running_pkey primary key (account_id, job_id),
+    constraint running_lease_token_key unique (lease_token),
+    constraint running_lease_is_bounded_check check (lease_seconds >= 1 and lease_seconds <= 86400),
+    constraint running_worker_is_short_check check (length(worker) >= 1 and length(worker) <= 200),
+    constraint running_progress_is_small_check check (octet_length(progress::text) <= 4096)
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+comment on table jobs.running is 'Jobs that workers have, with their leases. Hot: nobody reports from it.';
+comment on column jobs.running.account_id is 'account of the job';
+comment on column jobs.running.job_id is 'the job';
+comment on column jobs.running.workflow is 'its workflow';
+comment on column jobs.running.priority_rank is '1 high, 2 normal, 3 low';
+comment on column jobs.running.due_at is 'when the attempt was due';
+comment on column jobs.running.attempt is 'number of the attempt, from 1';
+comment on column jobs.running.max_attempts is 'attempts after which it has failed for good';
+comment on column jobs.running.has_callback is 'whether its end is told to a URL';
+comment on column jobs.running.unique_while is 'how long its unique key is taken; null: it has none';
+comment on column jobs.running.timeout_seconds is 'how long one attempt may take; null: as long as heartbeats come';
+comment on column jobs.running.lease_token is 'fencing token of the claim: only its holder may go on with the job';
+comment on column jobs.running.lease_seconds is 'how long each heartbeat extends the lease';
+comment on column jobs.running.leased_until is 'when the lease runs out and the job may go to another worker';
+comment on column jobs.running.expires_at is 'when the attempt has taken too long, heartbeats or not; null: no bound';
+comment on column jobs.running.started_at is 'when the attempt began';
+comment on column jobs.running.cancel_requested_at is 'when a cancel was asked for';
+comment on column jobs.running.worker is 'who has it, as the worker calls itself';
+comment on column jobs.running.claimed_by is 'who claimed it: key_…, user_…, system, or role:NAME';
+comment on column jobs.running.progress is 'what the worker told last of its progress';
+
+create table jobs.outcome (
+    account_id uuid not null,
+    job_id uuid not null,
+    workflow text not null,
+    status text not null,
+    reason text not null,
+    attempt smallint not null,
+    max_attempts smallint not null,
+    worker text,
+    lease_token bigint,
+    claimed_by text,
+    finished_by text not null,
+    attempt_started_at timestamptz,
+    cancel_requested_at timestamptz,
+    finished_at timestamptz not null,
+    progress jsonb,
+    result jsonb,
+    error jsonb,
+    constraint outcome_pkey primary key (account_id, job_id),
+    constraint outcome_status_is_final_check check (status in ('succeeded', 'failed', 'canceled')),
+    constraint outcome_reason_is_known_check
+    check (reason in ('completed', 'attempt_failed', 'lease_expired', 'attempt_expired', 'canceled')),
+    constraint outcome_only_success_has_result_check check (result is null or status = 'succeeded'),
+    constraint outcome_result_is_bounded_check check (pg_column_size(result) <= 2097152),
+    constraint outcome_error_is_small_object_check
+    check (jsonb_typeof(error) = 'object' and octet_length(error::text) <= 16384)
+) partition by range (job_id);
+create index outcome_unsuccessful_idx on jobs.outcome (account_id, status, job_id) where status <> 'succeeded';
+create table jobs.outcome_default partition of jobs.outcome default;
+comment on table jobs.outcome is
+'How jobs ended: one row a job that has ended. Only a redrive of a failed job removes one. A partition for each UTC day in '
+'the job''s id.';
+comment on table jobs.outcome_default is 'Ends of jobs of days that had no partition when they came.';
+comment on column jobs.outcome.account_id is 'account of the job';
+comment on column jobs.outcome.job_id is 'the job';
+comment on column jobs.outcome.workflow is 'its workflow';
+comment on column jobs.outcome.status is 'succeeded, failed (the dead letters) or canceled';
+comment on column jobs.outcome.reason is 'why: completed, attempt_failed, lease_expired, attempt_expired, canceled';
+comment on column jobs.outcome.attempt is 'attempts begun';
+comment on column jobs.outcome.max_attempts is 'attempts it had at most';
+comment on column jobs.outcome.worker is 'who had it last';
+comment on column jobs.outcome.lease_token is 'fencing token of its last claim; null: it was never claimed';
+comment on column jobs.outcome.claimed_by is 'who claimed it last';
+comment on column jobs.outcome.finished_by is 'who ended it: key_…, user_…, system, or role:NAME';
+comment on column jobs.outcome.attempt_started_at is 'when the last attempt began; null: there was none';
+comment on column jobs.outcome.cancel_requested_at is 'when a cancel was asked for';
+comment on column jobs.outcome.finished_at is 'when it ended';
+comment on column jobs.outcome.progress is 'what the last worker told last of its progress';
+comment on column jobs.outcome.result is 'what the worker gave; up to 200 KiB as text';
+comment on column jobs.outcome.error is 'what went wrong in the last attempt, where it did';
 
 create table jobs.attempt (
     account_id uuid not null,
     job_id uuid not null,
-    number integer not null,
+    number smallint not null,
     lease_token bigint not null,
     worker text not null,
+    claimed_by text not null,
+    finished_by text not null,
     outcome text not null,
+    reason text not null,
     error jsonb,
     started_at timestamptz not null,
     finished_at timestamptz not null,
+    next_due_at timestamptz,
     constraint attempt_pkey primary key (account_id, job_id, number),
-    constraint attempt_job_id_fkey foreign key (account_id, job_id)
-    references jobs.job (account_id, id) on delete cascade,
-    constraint attempt_outcome_is_known_check check (outcome in ('succeeded', 'failed', 'lost', 'canceled'))
-);
-comment on table jobs.attempt is 'One row a finished attempt; the running one is in jobs.job. History: it goes with its job, by data retention '
-'(levqor.retention).';
+    constraint attempt_outcome_is_known_check check (outcome in ('failed', 'lost', 'snoozed', 'canceled')),
+    constraint attempt_error_is_small_object_check
+    check (jsonb_typeof(error) = 'object' and octet_length(error::text) <= 16384)
+) partition by range (job_id);
+create table jobs.attempt_default partition of jobs.attempt default;
+comment on table jobs.attempt is
+'One row an attempt that did not succeed; the one that did is in jobs.outcome, the one under way in jobs.running. A partition '
+'for each UTC day in the job''s id.';
+comment on table jobs.attempt_default is 'Attempts of jobs of days that had no partition when they came.';
 comment on column jobs.attempt.account_id is 'account of the job';
 comment on column jobs.attempt.job_id is 'the job';
 comment on column jobs.attempt.number is 'running number within the job, from 1';
 comment on column jobs.attempt.lease_token is 'fencing token it ran under';
 comment on column jobs.attempt.worker is 'who tried';
-comment on column jobs.attempt.outcome is 'succeeded; failed: the worker said so; lost: the lease ran out; canceled';
+comment on column jobs.attempt.claimed_by is 'who claimed it: key_…, user_…, system, or role:NAME';
+comment on column jobs.attempt.finished_by is 'who ended it';
+comment on column jobs.attempt.outcome is
+'failed: the worker said so, or it took too long; lost: the lease ran out; snoozed: put off by the worker; canceled';
+comment on column jobs.attempt.reason is 'attempt_failed, attempt_expired, lease_expired, snoozed or canceled';
 comment on column jobs.attempt.error is 'what went wrong';
 comment on column jobs.attempt.started_at is 'when it was claimed';
 comment on column jobs.attempt.finished_at is 'when it ended';
+comment on column jobs.attempt.next_due_at is 'when the next one is due; null: there is none';
 
-create table jobs.transition (
+create table jobs.event (
     account_id uuid not null,
     job_id uuid not null,
-    id bigint generated always as identity,
-    from_status text,
-    to_status text not null,
-    reason text not null,
-    attempt integer not null,
+    id uuid not null default core.new_id(),
+    kind text not null,
+    attempt smallint not null,
     actor text not null,
     happened_at timestamptz not null,
-    constraint transition_pkey primary key (account_id, job_id, id),
-    constraint transition_job_id_fkey foreign key (account_id, job_id)
-    references jobs.job (account_id, id) on delete cascade
+    constraint event_pkey primary key (account_id, job_id, id),
+    constraint event_kind_is_known_check check (kind in ('cancel_requested', 'redriven'))
+) partition by range (job_id);
+create table jobs.event_default partition of jobs.event default;
+comment on table jobs.event is 'What people did to a job after it was handed in. A partition for each UTC day in the job''s id.';
+comment on table jobs.event_default is 'Events of jobs of days that had no partition when they came.';
+comment on column jobs.event.account_id is 'account of the job';
+comment on column jobs.event.job_id is 'the job';
+comment on column jobs.event.id is 'UUIDv7';
+comment on column jobs.event.kind is 'cancel_requested or redriven';
+comment on column jobs.event.attempt is 'attempts begun by then';
+comment on column jobs.event.actor is 'who: user_…, key_…, system, or role:NAME';
+comment on column jobs.event.happened_at is 'when';
+
+create sequence jobs.log_line as bigint;
+comment on sequence jobs.log_line is 'Numbers of the lines that workers log.';
+create table jobs.log (
+    account_id uuid not null,
+    job_id uuid not null,
+    line bigint not null default nextval('jobs.log_line'),
+    attempt smallint not null,
+    level text not null,
+    message text not null,
+    logged_at timestamptz not null,
+    constraint log_pkey primary key (account_id, job_id, line),
+    constraint log_level_is_known_check check (level in ('debug', 'info', 'warning', 'error')),
+    constraint log_message_is_short_check check (length(message) >= 1 and length(message) <= 4000)
+) partition by range (job_id);
+create table jobs.log_default partition of jobs.log default;
+comment on table jobs.log is
+'What workers logged of their attempts, with their heartbeats. A partition for each UTC day in the job''s id.';
+comment on table jobs.log_default is 'Logs of jobs of days that had no partition when they came.';
+comment on column jobs.log.account_id is 'account of the job';
+comment on column jobs.log.job_id is 'the job';
+comment on column jobs.log.line is 'running number: the order of the lines';
+comment on column jobs.log.attempt is 'number of the attempt';
+comment on column jobs.log.level is 'debug, info, warning or error';
+comment on column jobs.log.message is 'the line, up to 4,000 characters';
+comment on column jobs.log.logged_at is 'when it came';
+
+create table jobs.unique_key (
+    account_id uuid not null,
+    key text not null,
+    job_id uuid not null,
+    unique_while text not null,
+    constraint unique_key_pkey primary key (account_id, key),
+    constraint unique_key_is_short_check check (length(key) >= 1 and length(key) <= 200),
+    constraint unique_key_unique_while_is_known_check
+    check (unique_while in ('waiting', 'active', 'active_or_succeeded', 'ever'))
 );
-comment on table jobs.transition is 'Every change of a job''s status after it was handed in (that is created_at and submitted_by of the job), written by a '
-'trigger. History: it goes with its job, by data retention '
-'(levqor.retention).';
-comment on column jobs.transition.account_id is 'account of the job';
-comment on column jobs.transition.job_id is 'the job';
-comment on column jobs.transition.id is 'running number';
-comment on column jobs.transition.from_status is 'status before; null: it was handed in';
-comment on column jobs.transition.to_status is 'status after';
-comment on column jobs.transition.reason is
-'why: submitted, claimed, completed, attempt_failed, lease_expired, canceled';
-comment on column jobs.transition.attempt is 'attempts begun by then';
-comment on column jobs.transition.actor is 'who: user_…, key_…, system, or role:NAME';
-comment on column jobs.transition.happened_at is 'when';
+create index unique_key_job_id_idx on jobs.unique_key (account_id, job_id);
+comment on table jobs.unique_key is
+'Unique keys that are taken: by which job, and while that is waiting, waiting or running (active), or also after it has '
+'succeeded, or ever. Goes with its job.';
+comment on column jobs.unique_key.account_id is 'account of the job';
+comment on column jobs.unique_key.key is 'the key, as the client chose it';
+comment on column jobs.unique_key.job_id is 'the job that has it';
+comment on column jobs.unique_key.unique_while is 'waiting, active, active_or_succeeded or ever';
 
-alter table jobs.job enable row level security;
-alter table jobs.job force row level security;
-create policy account_sees_its_jobs on jobs.job
-using (account_id = core.current_account() or core.sees_all());
-create policy dba_reads_all on jobs.job for select to levqor_dba using (true);
+create table jobs.concurrency (
+    scope text not null,
+    name text not null,
+    max_running integer not null,
+    origin text not null default 'local',
+    local_columns text[] not null default '{}',
+    constraint concurrency_pkey primary key (scope, name),
+    constraint concurrency_scope_is_known_check check (scope in ('tier', 'workflow')),
+    constraint concurrency_max_running_is_natural_check check (max_running >= 0 and max_running <= 100000),
+    constraint concurrency_origin_is_known_check check (origin in ('file', 'local'))
+);
+comment on table jobs.concurrency is
+'How many jobs may run at once: of each account in a tier, and of a workflow over all accounts. No row: as many as are claimed. '
+'An UPDATE takes effect with the next claim.';
+comment on column jobs.concurrency.scope is 'tier or workflow';
+comment on column jobs.concurrency.name is 'name of the tier (quota.tier) or of the workflow';
+comment on column jobs.concurrency.max_running is 'how many may run at once; 0: none';
+comment on column jobs.concurrency.origin is 'file: seeded by the product; local: made by the operator';
+comment on column jobs.concurrency.local_columns is 'columns the operator changed; a deploy leaves them alone';
 
-alter table jobs.attempt enable row level security;
-alter table jobs.attempt force row level security;
-create policy account_sees_its_attempts on jobs.attempt
-using (account_id = core.current_account() or core.sees_all());
-create policy dba_reads_all on jobs.attempt for select to levqor_dba using (true);
+create table jobs.worker (
+    account_id uuid not null,
+    name text not null,
+    workflows text[],
+    seen_by text not null,
+    first_seen_at timestamptz not null,
+    last_seen_at timestamptz not null,
+    constraint worker_pkey primary key (account_id, name),
+    constraint worker_name_is_short_check check (length(name) >= 1 and length(name) <= 200)
+);
+comment on table jobs.worker is
+'Workers that were seen: noted with their claims and heartbeats, every jobs.worker_seen_seconds at most. Kept for a day '
+'after they were seen last.';
+comment on column jobs.worker.account_id is
+'account whose key the worker has; 00000000-0000-0000-0000-000000000000: one that works for all accounts';
+comment on column jobs.worker.name is 'as it calls itself';
+comment on column jobs.worker.workflows is 'what it claims; null: any';
+comment on column jobs.worker.seen_by is 'who it is to the guard: key_…, user_…, or role:NAME';
+comment on column jobs.worker.first_seen_at is 'when it was seen first';
+comment on column jobs.worker.last_seen_at is 'when it was seen last';
 
-alter table jobs.transition enable row level security;
-alter table jobs.transition force row level security;
-create policy account_sees_its_transitions on jobs.transition
-using (account_id = core.current_account() or core.sees_all());
-create policy dba_reads_all on jobs.transition for select to levqor_dba using (true);
+-- Depth without counting: each statement that moves jobs adds a row of differences, and the clock folds them.
+create table jobs.tally_change (
+    id bigint generated by default as identity,
+    account_id uuid not null,
+    workflow text not null,
+    hour timestamptz not null,
+    submitted integer not null default 0,
+    waiting integer not null default 0,
+    running integer not null default 0,
+    succeeded integer not null default 0,
+    failed integer not null default 0,
+    canceled integer not null default 0,
+    constraint tally_change_pkey primary key (id)
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+comment on table jobs.tally_change is
+'Differences of jobs.tally and jobs.hour that are not yet folded into them. Hot: nobody reports from it.';
+comment on column jobs.tally_change.id is 'running number';
+comment on column jobs.tally_change.account_id is 'account of the jobs';
+comment on column jobs.tally_change.workflow is 'their workflow';
+comment on column jobs.tally_change.hour is 'begin of the hour (UTC)';
+comment on column jobs.tally_change.submitted is 'jobs handed in';
+comment on column jobs.tally_change.waiting is 'jobs more (or less) that wait';
+comment on column jobs.tally_change.running is 'jobs more (or less) that run';
+comment on column jobs.tally_change.succeeded is 'jobs that succeeded';
+comment on column jobs.tally_change.failed is 'jobs that failed; less by those redriven';
+comment on column jobs.tally_change.canceled is 'jobs that were canceled';
 
-grant select on jobs.allowed_transition, jobs.job, jobs.attempt, jobs.transition to levqor_dba;
+create table jobs.tally (
+    account_id uuid not null,
+    workflow text not null,
+    waiting bigint not null,
+    running bigint not null,
+    folded_at timestamptz not null,
+    constraint tally_pkey primary key (account_id, workflow)
+);
+comment on table jobs.tally is
+'How many jobs wait and run, by account and workflow: exact as of the last folding (each second or two). What came since is '
+'in jobs.tally_change.';
+comment on column jobs.tally.account_id is 'account of the jobs';
+comment on column jobs.tally.workflow is 'their workflow';
+comment on column jobs.tally.waiting is 'jobs that wait, delayed ones among them';
+comment on column jobs.tally.running is 'jobs that workers have';
+comment on column jobs.tally.folded_at is 'when this row was changed last';
+
+create table jobs.hour (
+    account_id uuid not null,
+    workflow text not null,
+    hour timestamptz not null,
+    submitted bigint not null,
+    succeeded bigint not null,
+    failed bigint not null,
+    canceled bigint not null,
+    constraint hour_pkey primary key (account_id, workflow, hour)
+);
+create index hour_hour_idx on jobs.hour (hour);
+comment on table jobs.hour is 'How many jobs came and ended, by account, workflow and hour. Kept for jobs.keep_hours_days.';
+comment on column jobs.hour.account_id is 'account of the jobs';
+comment on column jobs.hour.workflow is 'their workflow';
+comment on column jobs.hour.hour is 'begin of the hour (UTC)';
+comment on column jobs.hour.submitted is 'jobs handed in';
+comment on column jobs.hour.succeeded is 'jobs that succeeded';
+comment on column jobs.hour.failed is 'jobs that failed for good; less by those redriven';
+comment on column jobs.hour.canceled is 'jobs that were canceled';
+
+create type jobs.claimed_job as (
+    account_id uuid,
+    id uuid,
+    workflow text,
+    priority text,
+    payload jsonb,
+    attempt integer,
+    max_attempts integer,
+    lease_token bigint,
+    leased_until timestamptz,
+    created_at timestamptz,
+    expires_at timestamptz,
+    expected_seconds integer
+);
+comment on type jobs.claimed_job is 'A job as a worker gets it: jobs.claim_jobs().';
+
+do $$
+declare
+    v_table text;
+begin
+    -- Partitions have policies of their own, for whoever names them instead of the table.
+    foreach v_table in array '{submission,submission_default,waiting,running,outcome,outcome_default,attempt,'
+        'attempt_default,event,event_default,log,log_default,unique_key,worker,tally_change,tally,hour}'::text[]
+    loop
+        execute format('alter table jobs.%I enable row level security', v_table);
+        execute format('alter table jobs.%I force row level security', v_table);
+        execute format(
+            'create policy account_sees_its_own on jobs.%I using (account_id = core.current_account() or core.sees_all())',
+            v_table
+        );
+    end loop;
+    foreach v_table in array '{submission,outcome,attempt,event,log,unique_key,worker,tally,hour}'::text[] loop
+        execute format('create policy dba_reads_all on jobs.%I for select to levqor_dba using (true)', v_table);
+        execute format('grant select on jobs.%I to levqor_dba', v_table);
+    end loop;
+end;
+$$;
+grant select on jobs.concurrency to levqor_dba;

@@ -79,9 +79,12 @@ enum Batch {
             if outcome.holds("replica") { return row.withBytes(4) { $0.map { .replica(handover: Array($0)) } } }
             let more = row.withBytes(6) { bytes in bytes.flatMap { try? JSONParser.parse($0) } }
             if outcome.holds("again") { return .again(alone: more?["sqlstate"] != nil) }
+            if outcome.holds("call") { return more?["call_out"].flatMap(CallOut.init).map(GatewayAnswer.call) }
             guard outcome.holds("wait") else { return nil }
+            let topics = more?["wait_for"]?.array?.compactMap(\.string) ?? []
+            if topics.first == "secrets" { return .secrets(Array(topics.dropFirst())) }
             return .wait(
-                topics: more?["wait_for"]?.array?.compactMap(\.string) ?? [],
+                topics: topics,
                 until: more?["wait_until"]?.string ?? "",
                 seconds: more?["wait_seconds"]?.number?.double ?? 0
             )

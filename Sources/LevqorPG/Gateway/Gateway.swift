@@ -13,10 +13,16 @@ struct Gateway: Sendable {
     let refusals: RefusalMemory
     let metrics: GatewayMetrics
     let logger: Logger
+    let callOuts: CallOuts
+    /// What functions of routes that take raw bodies may ask for.
+    var secrets: NamedSecrets?
 
     /// A parked call looks for itself this often, hint or no hint.
     static let pollInterval = Duration.seconds(10)
     private static let mostTries = 3
+    /// How often a continuation comes back to a database that is away, and how long it waits each time.
+    private static let mostReturns = 20
+    private static let returnPause = Duration.seconds(1)
     /// The longest that a call may stay parked, whatever it asks for.
     private static let longestWait = 3600.0
 
@@ -77,9 +83,11 @@ struct Gateway: Sendable {
         var call = initial
         var first = first
         var isAlone = call.route.lane == .alone
-        var tries = (stale: 0, again: 0, lost: 0)
+        var tries = (stale: 0, again: 0, lost: 0, away: 0)
         var until: ContinuousClock.Instant?
         var overtime = 0
+        var hasSecrets = false
+        defer { if call.continuation != nil { callOuts.leave() } }
 
         while true {
             let reply: GatewayReply
@@ -100,6 +108,13 @@ struct Gateway: Sendable {
                 // The guard itself met a lock: nothing was done and nothing charged.
                 tries.again += 1
                 isAlone = true
+                continue
+            case .failure(let failure)
+            where call.continuation != nil && tries.away < Self.mostReturns && failure.isOfAbsence:
+                // The outside has done its part: what is to follow waits for the database, as long as there may be one.
+                if gathered.isFinished { return .failure(failure) }
+                tries.away += 1
+                await Task { try? await Task.sleep(for: Self.returnPause) }.value
                 continue
             case .failure(let failure): return .failure(failure)
             }
@@ -141,12 +156,27 @@ struct Gateway: Sendable {
                 call.waitUntil = call.waitUntil ?? untilText
                 // Whatever it met before it waited is over.
                 isAlone = call.route.lane == .alone
-                tries = (0, 0, 0)
+                tries = (0, 0, 0, 0)
                 let left = end - .now
                 if left <= .zero { overtime += 1 }
                 // Two clocks may differ by a moment, and that is all.
                 if overtime > 3 { return .failure(.unavailable("the function waits beyond its own end")) }
                 if let outcome = await park(topics, atMost: max(left, .milliseconds(20))) { return outcome }
+            case .secrets(let names):
+                guard !hasSecrets, hand(names, to: &call) else {
+                    return .failure(.unavailable("the function asks for secrets that its route does not get"))
+                }
+                hasSecrets = true
+            case .call(let callOut):
+                if call.continuation == nil { callOuts.enter() }
+                // From here on it has a continuation: the defer above counts on it.
+                let outcome = await callOuts.perform(callOut, requestID: call.requestID)
+                call.continuation = callOut.continued(with: CallOutOutcome.describe(outcome))
+                metrics.noteCallOut(outcome)
+                call.isAdmitted = true
+                isAlone = call.route.lane == .alone
+                // Whatever it met, and waited for, before it called out is over.
+                (call.waitUntil, until, overtime, tries) = (nil, nil, 0, (0, 0, 0, 0))
             }
         }
     }

@@ -12,6 +12,10 @@ enum GatewayAnswer: Sendable {
     case replica(handover: [UInt8])
     /// Park the request until a hint on a topic or the end.
     case wait(topics: [String], until: String, seconds: Double)
+    /// The function needs secrets of these names: send the call again with them.
+    case secrets([String])
+    /// Ask the outside, and then again with what came of it.
+    case call(CallOut)
 
     /// An answer for the client.
     struct Done: Sendable {

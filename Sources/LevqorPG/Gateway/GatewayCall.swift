@@ -9,8 +9,10 @@ struct GatewayCall: Sendable {
     let userAgent: String?
     /// JSON object of path and query parameters.
     let parameters: [UInt8]
-    /// JSON text as it was sent; nil: none.
-    let body: [UInt8]?
+    /// JSON text as it was sent, or, of a route that takes any bytes, `RawBody`; nil: none.
+    var body: [UInt8]?
+    /// How many bytes were sent, where `body` is a `RawBody`.
+    var rawSize: Int?
     /// The account that a platform key wants to act for.
     let account: String?
     /// By which the database knows a call that it has carried out before.
@@ -23,19 +25,23 @@ struct GatewayCall: Sendable {
     var handover: [UInt8]?
     /// The end it asked to wait for when it was parked, as SQL wrote it.
     var waitUntil: String?
+    /// Which function goes on with it after a call-out, with its state and the outcome, as JSON text.
+    var continuation: [UInt8]?
 
     /// Whether it may be sent again when nobody knows what became of it.
     var isRepeatable: Bool { route.method == "GET" || idempotencyKey != nil }
 
     /// How much of a batch's room it takes, in bytes.
-    var weight: Int { parameters.count + (body?.count ?? 0) + (handover?.count ?? 0) + 256 }
+    var weight: Int {
+        parameters.count + (body?.count ?? 0) + (handover?.count ?? 0) + (continuation?.count ?? 0) + 256
+    }
 
     /// The context argument of http.handle_many, as JSON text.
     var context: [UInt8] {
         guard account != nil || isAdmitted || waitUntil != nil || idempotencyKey != nil || mayBeHandedOver else {
             return Self.emptyContext
         }
-        return JSONText.encode(
+        var context = JSONText.encode(
             .object([
                 ("account", account.map(JSONValue.string)),
                 ("admitted", isAdmitted ? .bool(true) : nil),
@@ -44,6 +50,12 @@ struct GatewayCall: Sendable {
                 ("has_replica", mayBeHandedOver ? .bool(true) : nil),
             ])
         )
+        if let continuation {
+            // Whoever continues was admitted: there is a member before this one.
+            context.removeLast()
+            context += Array(",\"continue\":".utf8) + continuation + Array("}".utf8)
+        }
+        return context
     }
 
     private static let emptyContext = Array("{}".utf8)

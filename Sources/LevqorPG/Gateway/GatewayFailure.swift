@@ -6,4 +6,13 @@ enum GatewayFailure: Error, Sendable {
     case outcomeUnknown
     /// The whole statement failed, the guard with it: nothing was done.
     case refused(PostgresError)
+
+    /// The database is away, starts or stops, and has done nothing.
+    var isOfAbsence: Bool {
+        switch self {
+        case .unavailable: true
+        case .outcomeUnknown: false
+        case .refused(let error): error.sqlstate?.hasPrefix("57P") == true || error.sqlstate?.hasPrefix("53") == true
+        }
+    }
 }

@@ -27,6 +27,8 @@ final class GatewayMetrics: Sendable {
         var replicaAnswers = 0
         /// Calls that were meant for the replica, and went back to the primary.
         var replicaReturns = 0
+        /// Calls to the outside that requests waited for: by response, or by kind of failure.
+        var callOuts: [String: Int] = [:]
     }
 
     /// What is kept of a route: found by one look-up a request.
@@ -71,6 +73,15 @@ final class GatewayMetrics: Sendable {
         state.withLock { state in
             if answered { state.others.replicaAnswers += 1 } else { state.others.replicaReturns += 1 }
         }
+    }
+
+    func noteCallOut(_ outcome: OutboundOutcome) {
+        let name =
+            switch outcome {
+            case .response: "response"
+            case .failure(let failure): failure.kind.rawValue
+            }
+        state.withLock { $0.others.callOuts[name, default: 0] += 1 }
     }
 
     var snapshot: Snapshot {

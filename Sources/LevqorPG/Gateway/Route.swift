@@ -26,7 +26,7 @@ final class Route: Sendable {
     let timeout: Duration
     /// Largest body in bytes.
     let bodyCap: Int
-    /// Rules of the body; nil: no body is taken.
+    /// Rules of a JSON body; nil: none is taken.
     let body: JSONSchema?
     /// Rules of path and query parameters, by name.
     let parameters: [String: ParameterRule]
@@ -39,13 +39,16 @@ final class Route: Sendable {
     /// Whether its function runs on the replica, where the server has one.
     let readsReplica: Bool
 
+    /// Whether any bytes are its body, which goes to SQL as it came, with the headers.
+    let takesRawBody: Bool
+
     /// Method and pattern, as logs, figures and the access record name it.
     let name: String
 
     init(
         id: Int, method: String, path: String, version: Int, lane: Lane, timeout: Duration, bodyCap: Int,
         body: JSONSchema?, parameters: [String: ParameterRule], access: Access = .public, limitClass: String? = nil,
-        constant: ConstantAnswer? = nil, readsReplica: Bool = false
+        constant: ConstantAnswer? = nil, readsReplica: Bool = false, takesRawBody: Bool = false
     ) {
         self.id = id
         self.method = method
@@ -60,6 +63,7 @@ final class Route: Sendable {
         self.limitClass = limitClass
         self.constant = constant
         self.readsReplica = readsReplica
+        self.takesRawBody = takesRawBody
         name = "\(method) \(path)"
     }
 }

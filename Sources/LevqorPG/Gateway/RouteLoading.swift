@@ -74,7 +74,7 @@ actor RouteLoading {
         try await connection.query(
             """
             select id, method, path, version, lane, timeout_ms, body_cap, request_schema, parameters, limit_class, constant,
-                access, reads_replica
+                access, reads_replica, body_kind
             from http.load_routes(\(argument))
             """,
             deadline: .seconds(30)
@@ -97,7 +97,7 @@ actor RouteLoading {
                 parameters: rules, access: row.string(11).flatMap(Route.Access.init) ?? .public,
                 limitClass: row.string(9),
                 constant: try row.string(10).map { try ConstantAnswer(try JSONParser.parse($0), route: name) },
-                readsReplica: row.bool(12) ?? false
+                readsReplica: row.bool(12) ?? false, takesRawBody: row.string(13) == "raw"
             )
             guard route.constant == nil || route.access == .public else {
                 throw RouteError(

@@ -8,19 +8,24 @@ final class HintListener: Service {
     private let notifier: HintNotifier
     private let routes: RouteStore
     private let refusals: RefusalMemory
+    private let heartbeats: Heartbeats
     private let logger: Logger
     private let connected = Locked(false)
 
+    private static let loop = "listen"
+
     init(
         listener: PostgresListener, hub: HintHub, notifier: HintNotifier, routes: RouteStore, refusals: RefusalMemory,
-        logger: Logger
+        heartbeats: Heartbeats, logger: Logger
     ) {
         self.listener = listener
         self.hub = hub
         self.notifier = notifier
         self.routes = routes
         self.refusals = refusals
+        self.heartbeats = heartbeats
         self.logger = logger
+        heartbeats.expect(Self.loop, within: .seconds(60))
     }
 
     /// Whether hints of others are heard just now.
@@ -28,7 +33,7 @@ final class HintListener: Service {
 
     func run() async throws {
         try await cancelWhenGracefulShutdown {
-            try await self.listener.run { event in
+            try await self.listener.run(alive: { self.heartbeats.beat(Self.loop) }) { event in
                 switch event {
                 case .connected:
                     self.connected.withLock { $0 = true }

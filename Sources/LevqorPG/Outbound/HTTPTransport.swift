@@ -1,7 +1,7 @@
 import Foundation
 
 /// Sends HTTP requests to the outside world: many at once, on one thread of its own, and never to an address that the
-/// guard refuses.
+/// guard refuses. It hands over mails by SMTP in the same way, to the server that the operator names.
 ///
 /// libcurl does the work. The thread starts with the first request and ends with `shutdown()`, or when the transport is
 /// released. The environment (proxies, .netrc) has no say.
@@ -48,13 +48,22 @@ final class HTTPTransport: Sendable {
     ///
     /// Cancelling the task removes the transfer: once `.cancelled` is returned, no further byte is sent.
     func send(_ request: OutboundRequest) async -> OutboundOutcome {
-        if let broken = request.brokenRule() {
+        await send(.request(request))
+    }
+
+    /// Hands over one mail; as for a request.
+    func send(_ mail: OutboundMail) async -> OutboundOutcome {
+        await send(.mail(mail))
+    }
+
+    private func send(_ job: OutboundJob) async -> OutboundOutcome {
+        if let broken = job.brokenRule() {
             return .failure(broken)
         }
         let ticket = mailbox.announce()
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                if mailbox.submit(request, as: ticket, continuation) {
+                if mailbox.submit(job, as: ticket, continuation) {
                     startThread()
                 }
             }

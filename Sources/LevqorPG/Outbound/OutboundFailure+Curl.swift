@@ -22,7 +22,11 @@ extension OutboundFailure {
             default:
                 .protocol
             }
-        // The text may quote the other side: one line, of bounded length.
+        self.init(kind, oneLine: text)
+    }
+
+    /// A failure whose text may quote the other side: made one line, of bounded length.
+    init(_ kind: Kind, oneLine text: String) {
         let line = text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? " " : Character($0) }
         self.init(kind, String(line.prefix(300)))
     }

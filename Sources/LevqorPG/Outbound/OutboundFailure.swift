@@ -17,10 +17,20 @@ struct OutboundFailure: Error, Equatable, CustomStringConvertible {
         case timeout
         /// The answer broke HTTP or ended early. The request may have arrived.
         case `protocol`
+        /// What sends it is not set up, or its own login is refused: to be mended by the operator. Nothing was sent.
+        case notConfigured = "not_configured"
         /// The task that sent was cancelled. The request may have arrived.
         case cancelled
         /// The transport was shut down. The request may have arrived.
         case shutdown
+        /// The server knows no credential of the name that the signer gives. Nothing was sent.
+        case credentialMissing = "credential_missing"
+        /// The credential's value cannot be used by the signer. Nothing was sent.
+        case credentialUnusable = "credential_unusable"
+        /// Who gives access tokens gave none. Nothing was sent.
+        case tokenRefused = "token_refused"
+        /// Too many were under way. Nothing was sent.
+        case busy
         /// This machine could not do it (memory, file descriptors). Nothing is known of the other side.
         case `internal`
     }

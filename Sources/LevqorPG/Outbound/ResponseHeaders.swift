@@ -9,7 +9,8 @@ struct ResponseHeaders {
 
     private(set) var kept: [OutboundResponse.Header] = []
     private var bytes = 0
-    private var complete = false
+    /// Whether the empty line behind the headers has come: without it the answer broke off in its head.
+    private(set) var complete = false
 
     /// Takes one line with its line end.
     ///

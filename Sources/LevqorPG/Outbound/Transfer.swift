@@ -1,10 +1,10 @@
 import CLibCurl
 
-/// One transfer: the sole owner of an easy handle and of all that must live as long as it does.
+/// One HTTP transfer: the sole owner of an easy handle and of all that must live as long as it does.
 ///
 /// Confined to the transfer thread. Whoever adds `handle` to a multi handle takes it out again before letting go of
 /// the transfer; the memory is freed in deinit, once.
-final class Transfer {
+final class Transfer: CurlTransfer {
     let handle: UnsafeMutableRawPointer
     private let request: OutboundRequest
     private let addressGuard: AddressGuard
@@ -172,8 +172,10 @@ final class Transfer {
 
     // MARK: - After
 
-    /// What the transfer's end means. To be asked once libcurl has reported it, while the handle lives.
     func outcome(of code: CURLcode) -> OutboundOutcome {
+        if code == CURLE_OK, !headers.complete {
+            return .failure(OutboundFailure(.protocol, "the answer broke off in its head"))
+        }
         if code == CURLE_OK || truncated {
             return .response(response())
         }
@@ -189,21 +191,13 @@ final class Transfer {
     }
 
     private func response() -> OutboundResponse {
-        let ip = levqor_curl_remote_ip(handle).map { String(cString: $0) } ?? ""
-        let host = ip.contains(":") ? "[\(ip)]" : ip
-        return OutboundResponse(
+        OutboundResponse(
             status: levqor_curl_status(handle),
             headers: headers.kept,
             body: body,
             truncated: truncated,
-            timing: OutboundTiming(
-                nameLookup: Double(levqor_curl_name_lookup_us(handle)) / 1000,
-                connect: Double(levqor_curl_connect_us(handle)) / 1000,
-                tls: Double(levqor_curl_tls_us(handle)) / 1000,
-                firstByte: Double(levqor_curl_first_byte_us(handle)) / 1000,
-                total: Double(levqor_curl_total_us(handle)) / 1000
-            ),
-            remoteAddress: "\(host):\(levqor_curl_remote_port(handle))"
+            timing: OutboundTiming(of: handle),
+            remoteAddress: OutboundResponse.remoteAddress(of: handle)
         )
     }
 }

@@ -6,7 +6,7 @@ import CLibCurl
 /// outcomes, fills free places, and sleeps until a socket, a timer or a wake-up needs it.
 final class TransferLoop {
     private struct Waiting {
-        var request: OutboundRequest
+        var job: OutboundJob
         var deadline: ContinuousClock.Instant
     }
 
@@ -16,7 +16,7 @@ final class TransferLoop {
     private let configuration: HTTPTransport.Configuration
     private let mailbox: TransportMailbox
     private var waiting = TicketQueue<Waiting>()
-    private var active: [UnsafeMutableRawPointer: (ticket: UInt64, transfer: Transfer)] = [:]
+    private var active: [UnsafeMutableRawPointer: (ticket: UInt64, transfer: any CurlTransfer)] = [:]
     private var handles: [UInt64: UnsafeMutableRawPointer] = [:]
 
     init(configuration: HTTPTransport.Configuration, mailbox: TransportMailbox) {
@@ -76,8 +76,8 @@ final class TransferLoop {
 
     private func obey(_ command: TransportMailbox.Command, _ multi: UnsafeMutableRawPointer) {
         switch command {
-        case .start(let ticket, let request, let submitted):
-            waiting.append(Waiting(request: request, deadline: submitted + request.totalTimeout), as: ticket)
+        case .start(let ticket, let job, let submitted):
+            waiting.append(Waiting(job: job, deadline: submitted + job.totalTimeout), as: ticket)
         case .cancel(let ticket):
             if let handle = handles[ticket] {
                 remove(handle, multi)
@@ -96,7 +96,7 @@ final class TransferLoop {
             mailbox.finish(ticket, .failure(OutboundFailure(.timeout, "no transfer was free in time")))
         }
         while active.count < configuration.maxConcurrent, let (ticket, next) = waiting.popFirst() {
-            switch Transfer.prepare(next.request, timeLeft: next.deadline - now, configuration: configuration) {
+            switch next.job.prepare(timeLeft: next.deadline - now, configuration: configuration) {
             case .failure(let failure):
                 mailbox.finish(ticket, .failure(failure))
             case .success(let transfer):

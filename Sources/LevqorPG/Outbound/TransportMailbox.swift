@@ -6,7 +6,7 @@ import Foundation
 /// Every continuation given to it is resumed exactly once: taking the sender out of `senders` is the right to resume.
 final class TransportMailbox: @unchecked Sendable {  // `lock` protects every stored property.
     enum Command {
-        case start(UInt64, OutboundRequest, submitted: ContinuousClock.Instant)
+        case start(UInt64, OutboundJob, submitted: ContinuousClock.Instant)
         case cancel(UInt64)
     }
 
@@ -44,11 +44,11 @@ final class TransportMailbox: @unchecked Sendable {  // `lock` protects every st
         }
     }
 
-    /// Hands a request to the thread.
+    /// Hands a job to the thread.
     ///
     /// - Returns: True for the first one: the caller starts the thread.
     func submit(
-        _ request: OutboundRequest,
+        _ job: OutboundJob,
         as ticket: UInt64,
         _ continuation: CheckedContinuation<OutboundOutcome, Never>
     ) -> Bool {
@@ -66,7 +66,7 @@ final class TransportMailbox: @unchecked Sendable {  // `lock` protects every st
             return false
         case .idle, .running:
             senders[ticket] = .waiting(continuation)
-            commands.append(.start(ticket, request, submitted: .now))
+            commands.append(.start(ticket, job, submitted: .now))
             wake()
             let first = phase == .idle
             phase = .running

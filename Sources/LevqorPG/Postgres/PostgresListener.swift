@@ -33,10 +33,13 @@ struct PostgresListener: Sendable {
     /// Listens until the task is cancelled, then returns.
     ///
     /// The handler is awaited, one event at a time: a slow one holds up what follows, so hand work on.
+    /// - Parameter alive: called whenever the connection has proved itself.
     /// - Throws: `.invalidConfiguration` and `.transactionPooler`, which no new attempt can heal; every other failure
     /// is
     ///   told as `.disconnected` and tried again.
-    func run(_ handle: @Sendable (PostgresListenerEvent) async -> Void) async throws {
+    func run(
+        alive: @Sendable () -> Void = {}, _ handle: @Sendable (PostgresListenerEvent) async -> Void
+    ) async throws {
         var backoff = backoff
         while !Task.isCancelled {
             var hasConnected = false
@@ -44,7 +47,7 @@ struct PostgresListener: Sendable {
                 let connection = try await PostgresConnection.connect(configuration, logger: logger)
                 let since = ContinuousClock.now
                 do {
-                    try await listen(connection) { event in
+                    try await listen(connection, alive) { event in
                         hasConnected = true
                         await handle(event)
                     }
@@ -68,6 +71,7 @@ struct PostgresListener: Sendable {
     /// One connection's life: returns never, ends by throwing.
     private func listen(
         _ connection: PostgresConnection,
+        _ alive: () -> Void,
         _ handle: (PostgresListenerEvent) async -> Void
     ) async throws {
         if try await connection.detectsTransactionPooler() {
@@ -84,6 +88,7 @@ struct PostgresListener: Sendable {
         var held = try await proveAlive(connection, own)
         await handle(.connected)
         while true {
+            alive()
             for notification in held where notification.channel != own {
                 await handle(
                     .notification(

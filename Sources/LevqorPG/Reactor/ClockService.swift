@@ -1,20 +1,22 @@
 import Logging
 import ServiceLifecycle
 
-/// Runs what the database's schedule says is due, and tells it that this server is alive.
+/// Runs what the database's schedule says is due.
 ///
-/// However many servers ask, the database runs each task once a slot.
+/// However many servers ask, the database runs each task once a slot, and each step of a run once. Whether this server is
+/// alive is told beside it: a task may take an hour.
 struct ClockService: Service {
     let pool: PostgresPool
     let hub: HintHub
     let notifier: HintNotifier
     let heartbeats: Heartbeats
-    let server: String
-    let version: String
-    let build: String
+    let presence: PresenceService
     let logger: Logger
+    /// What the task that is being run may take; its heartbeat has to come within that.
+    private let timeout = Locked(Duration.seconds(30))
 
     private static let pollInterval = Duration.seconds(10)
+    private static let grace = Duration.seconds(60)
 
     init(
         pool: PostgresPool, hub: HintHub, notifier: HintNotifier, heartbeats: Heartbeats, server: String,
@@ -25,26 +27,19 @@ struct ClockService: Service {
         self.hub = hub
         self.notifier = notifier
         self.heartbeats = heartbeats
-        self.server = server
-        self.version = version
-        self.build = build
         self.logger = logger
-        heartbeats.expect("clock", within: .seconds(90))
+        // Without a heartbeat of its own: what keeps it from the database keeps the clock from it too.
+        presence = PresenceService(
+            pool: pool, heartbeats: Heartbeats(), server: server, version: version, build: build, logger: logger)
+        heartbeats.expect("clock", within: timeout.withLock { $0 } + Self.grace)
     }
 
     func run() async throws {
+        async let told: Void = presence.run()
         await cancelWhenGracefulShutdown {
             var backoff = Backoff(initial: .milliseconds(200), maximum: .seconds(5))
-            var isKnown = false
             while !Task.isCancelled {
                 do {
-                    if !isKnown {
-                        try await call(
-                            "select ops.note_server_start($1, $2, $3)", [.text(server), .text(version), .text(build)])
-                        isKnown = true
-                    }
-                    isKnown =
-                        try await call("select ops.note_server_alive($1)", [.text(server)]).first?.bool(0) ?? false
                     let pause = try await runDue()
                     heartbeats.beat("clock")
                     backoff.reset()
@@ -58,23 +53,28 @@ struct ClockService: Service {
                 }
             }
         }
+        try await told
     }
 
     /// Runs what is due and gives how long nothing will be.
     private func runDue() async throws -> Duration {
         let result = try await pool.withConnection { connection in
-            // PostgreSQL bounds a statement, not a task in it: one that hangs ends with the longest time a task is given.
-            try await connection.queryPrepared(
-                "select pg_catalog.set_config('statement_timeout', schedule.timeout_ms()::text, false)", [],
-                deadline: .seconds(10)
+            // PostgreSQL bounds a statement, not a task in it: the schedule gives the time of the task that comes first,
+            // and runs with it those only that have the same.
+            let bound = try await connection.queryPrepared(
+                "select t.ms, pg_catalog.set_config('statement_timeout', t.ms::text, false) from schedule.timeout_ms() as t (ms)",
+                [], deadline: .seconds(10)
             )
+            let timeout = Duration.milliseconds(bound.first?.int(0) ?? 30_000)
+            allow(timeout)
             return try await connection.queryPrepared(
-                "select task, outcome, hints from schedule.run_due()", [], deadline: .seconds(3660)
+                "select task, outcome, hints from schedule.run_due()", [], deadline: timeout + Self.grace
             )
         }
         for row in result {
             let outcome = row.string(1) ?? "?"
-            if outcome != "succeeded" {
+            // Running: a step of it is done, and the next call does the next one.
+            if outcome != "succeeded", outcome != "running" {
                 // What went wrong stands in schedule.run.
                 logger.error(
                     "a scheduled task did not succeed",
@@ -95,7 +95,15 @@ struct ClockService: Service {
         return min(Self.pollInterval, .seconds(max(1, seconds ?? 10)))
     }
 
-    @discardableResult
+    /// A task with another bound than the last gives its heartbeat other time. One that fails again and again gets none.
+    private func allow(_ timeout: Duration) {
+        let isOther = self.timeout.withLock { last in
+            defer { last = timeout }
+            return last != timeout
+        }
+        if isOther { heartbeats.expect("clock", within: timeout + Self.grace) }
+    }
+
     private func call(
         _ statement: String, _ parameters: [PostgresParameter], deadline: Duration = .seconds(10)
     ) async throws -> PostgresResult {

@@ -1,6 +1,7 @@
 extension OutboxMessage {
     static let claimStatement = """
-        select account_id, id, token, message_id, method, url, headers, body, signing_secrets, timeout_ms, response_cap
+        select account_id, id, token, message_id, method, url, headers, body, signing_secrets, timeout_ms, response_cap,
+            signer, mail, body_kept
         from outbox.claim_messages($1, $2)
         """
 
@@ -24,5 +25,8 @@ extension OutboxMessage {
         signingSecrets = row.withBytes(8) { $0.map { PostgresArrayText.elements($0) } ?? [] }
         timeout = .milliseconds(try row.int("timeout_ms") ?? 30_000)
         responseCap = try row.int("response_cap") ?? 65_536
+        signer = try row.string("signer").map { try JSONParser.parse($0) }
+        content = try row.string("mail").map { .mail(try JSONParser.parse($0)) } ?? .request
+        bodyKept = try row.int("body_kept") ?? 2048
     }
 }

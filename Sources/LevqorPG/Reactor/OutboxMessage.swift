@@ -1,5 +1,11 @@
 /// One claimed row of the outbox: what to send, and under which lease.
 struct OutboxMessage: Sendable {
+    /// By which transport it goes, with what only that one needs.
+    enum Content: Sendable {
+        case request
+        case mail(JSONValue)
+    }
+
     let accountID: String
     let id: String
     let token: String
@@ -10,8 +16,13 @@ struct OutboxMessage: Sendable {
     let body: [UInt8]
     /// Names of derived secrets, newest first; empty: not signed.
     let signingSecrets: [String]
+    /// How it is signed besides, by the name of a credential; nil: not.
+    let signer: JSONValue?
+    let content: Content
     let timeout: Duration
     let responseCap: Int
+    /// How many bytes of the answer's body the report holds.
+    let bodyKept: Int
 
     /// The request to send, signed at this time over exactly these bytes.
     func request(signedWith masterKey: MasterKey, at timestamp: Int) -> Result<OutboundRequest, OutboundFailure> {
@@ -45,7 +56,7 @@ struct OutboxMessage: Sendable {
                 ("outcome", .string("response")),
                 ("status", .int(response.status)),
                 ("headers", .object(Self.kept(response.headers))),
-                ("body", .string(Self.printable(response.body))),
+                ("body", .string(Self.printable(response.body.prefix(bodyKept)))),
                 ("remote_address", .string(response.remoteAddress)),
                 ("retry_after", response.header("retry-after").map(JSONValue.string)),
                 (
@@ -79,12 +90,12 @@ struct OutboxMessage: Sendable {
     }
 
     /// The beginning of a body as text that PostgreSQL can keep.
-    private static func printable(_ body: [UInt8]) -> String {
-        withoutNUL(String(decoding: body.prefix(2048), as: UTF8.self))
+    private static func printable(_ body: ArraySlice<UInt8>) -> String {
+        withoutNUL(String(decoding: body, as: UTF8.self))
     }
 
     /// PostgreSQL keeps every character but U+0000.
     private static func withoutNUL(_ text: String) -> String {
-        text.replacing("\0", with: "\u{FFFD}")
+        text.utf8.contains(0) ? text.replacing("\0", with: "\u{FFFD}") : text
     }
 }

@@ -7,15 +7,20 @@ import ServiceLifecycle
 /// another claims the message again under the same id.
 final class OutboxReactor: Service {
     /// How many transfers run at once.
-    static let mostInFlight = 128
-    private static let claimSize = 32
-    private static let pollInterval = Duration.seconds(5)
+    static let mostInFlight = 256
+    private static let claimSize = 200
+    /// With less room than this a claim waits a moment for more: one for each end would cost more than the transfers.
+    private static let leastRoom = 64
+    private static let roomTime = Duration.milliseconds(10)
+    /// Reports in one statement; more than that are sent one after the other.
+    private static let reportSize = 250
+    private static let againTime = Duration.milliseconds(5)
+    private static let pollInterval = Duration.seconds(2)
     /// How long transfers may go on when the server stops.
     private static let drainTime = Duration.seconds(12)
 
     private let pool: PostgresPool
-    private let transport: HTTPTransport
-    private let masterKey: MasterKey
+    private let sender: OutboxSender
     private let hub: HintHub
     private let notifier: HintNotifier
     private let heartbeats: Heartbeats
@@ -23,19 +28,25 @@ final class OutboxReactor: Service {
     private let logger: Logger
     private let outcomes = OutcomeQueue()
 
+    /// - Parameters:
+    ///   - transport: shut down by the reactor when its drain is over.
+    ///   - sign: signs by the name of a credential.
+    ///   - mail: hands over mails.
     init(
         pool: PostgresPool, transport: HTTPTransport, masterKey: MasterKey, hub: HintHub, notifier: HintNotifier,
-        heartbeats: Heartbeats, name: String, logger: Logger
+        heartbeats: Heartbeats, name: String, logger: Logger, sign: OutboxSender.Sign? = nil,
+        mail: OutboxSender.Mail? = nil
     ) {
         self.pool = pool
-        self.transport = transport
-        self.masterKey = masterKey
+        sender = OutboxSender(transport: transport, masterKey: masterKey, sign: sign, mail: mail)
         self.hub = hub
         self.notifier = notifier
         self.heartbeats = heartbeats
         self.name = name
         self.logger = logger
         heartbeats.expect("outbox", within: .seconds(60))
+        heartbeats.expect(Self.reportLoopName, within: .seconds(60))
+        heartbeats.rest(Self.reportLoopName)
     }
 
     /// Transfers under way now.
@@ -52,7 +63,7 @@ final class OutboxReactor: Service {
             // The reporter ends when the last transfer has been reported; what takes longer is sent again by another.
             group.addTask {
                 try? await Task.sleep(for: Self.drainTime)
-                await self.transport.shutdown()
+                await self.sender.transport.shutdown()
             }
             await group.next()
             group.cancelAll()
@@ -60,22 +71,24 @@ final class OutboxReactor: Service {
     }
 
     private static let freeTopic = "outbox-free"
+    private static let reportLoopName = "outbox_report"
 
     private func claimLoop() async {
         var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(5))
         while !outcomes.isStopped {
-            let room = min(Self.claimSize, Self.mostInFlight - inFlight)
-            if room <= 0 {
-                if outcomes.noteFull(Self.mostInFlight) { await pause([Self.freeTopic], atMost: .seconds(1)) }
-                continue
+            if outcomes.noteFull(Self.mostInFlight - Self.leastRoom + 1) {
+                await pause([Self.freeTopic], atMost: Self.roomTime * (inFlight < Self.mostInFlight ? 1 : 5))
             }
+            let room = min(Self.claimSize, Self.mostInFlight - inFlight)
+            guard room > 0, !outcomes.isStopped else { continue }
             do {
                 let messages = try await claim(room)
                 heartbeats.beat("outbox")
                 backoff.reset()
                 for message in messages { start(message) }
                 if messages.count < room {
-                    let rest = messages.isEmpty ? try await untilNextDue() : Self.pollInterval
+                    // A hint that came since the claim found nobody waiting: only an empty claim is followed by a rest.
+                    let rest = messages.isEmpty ? try await untilNextDue() : Self.againTime
                     await pause(["outbox", Self.freeTopic], atMost: min(rest, Self.pollInterval))
                 }
             } catch {
@@ -122,11 +135,7 @@ final class OutboxReactor: Service {
         // Not a child task: the loop that claims must not wait for its transfers. The transport bounds each of them.
         Task {
             let startedAt = WallClock.now()
-            let outcome: OutboundOutcome
-            switch message.request(signedWith: masterKey, at: startedAt.seconds) {
-            case .success(let request): outcome = await transport.send(request)
-            case .failure(let failure): outcome = .failure(failure)
-            }
+            let outcome = await sender.send(message, at: startedAt)
             finish(message.report(outcome, startedAt: startedAt, finishedAt: WallClock.now()))
         }
     }
@@ -139,7 +148,9 @@ final class OutboxReactor: Service {
     private func reportLoop() async {
         var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(5))
         while let reports = await outcomes.next() {
-            var left = [reports]
+            heartbeats.wake(Self.reportLoopName)
+            defer { heartbeats.rest(Self.reportLoopName) }
+            var left = Self.parts(reports)
             while let part = left.last {
                 do {
                     try await report(part)
@@ -163,6 +174,13 @@ final class OutboxReactor: Service {
         }
     }
 
+    /// The reports in parts of bounded size; the last one is sent first, so they are in reverse.
+    static func parts(_ reports: [JSONValue]) -> [[JSONValue]] {
+        stride(from: 0, to: reports.count, by: reportSize).map { start in
+            Array(reports[start..<min(start + reportSize, reports.count)])
+        }.reversed()
+    }
+
     private func report(_ reports: [JSONValue]) async throws {
         let result = try await pool.withConnection { connection in
             try await connection.queryPrepared(
@@ -170,7 +188,7 @@ final class OutboxReactor: Service {
                 deadline: .seconds(10), cancellable: false
             )
         }
-        heartbeats.beat("outbox")
+        heartbeats.beat(Self.reportLoopName)
         // A retry may be due before the loop that claims would look again.
         if result.contains(where: { $0.string(0) == "retry" }) { hub.post(Hint(topic: Self.freeTopic, count: 1)) }
         logger.debug("outcomes reported", metadata: ["count": "\(reports.count)", "rows": "\(result.count)"])

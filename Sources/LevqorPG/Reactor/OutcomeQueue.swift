@@ -7,7 +7,8 @@ final class OutcomeQueue: Sendable {
         var finished: [JSONValue] = []
         var wake: CheckedContinuation<Void, Never>?
         var isStopped = false
-        var isFull = false
+        /// Somebody asked to be told when fewer than this are under way.
+        var full: Int?
 
         var isOver: Bool { isStopped && inFlight == 0 }
     }
@@ -23,27 +24,26 @@ final class OutcomeQueue: Sendable {
     /// A transfer begins.
     func begin() { state.withLock { $0.inFlight += 1 } }
 
-    /// Asks to be told of the next end, when as many as `most` are under way; tells whether they are.
+    /// Asks to be told when fewer than `most` are under way, where there are as many now; tells whether there are.
     func noteFull(_ most: Int) -> Bool {
         state.withLock { state in
-            state.isFull = state.inFlight >= most
-            return state.isFull
+            state.full = state.inFlight >= most ? most : nil
+            return state.full != nil
         }
     }
 
-    /// A transfer has ended; tells whether somebody asked to be told.
+    /// A transfer has ended; tells whether with this one there are as few as somebody asked to be told of.
     func finish(_ report: JSONValue) -> Bool {
-        let (wake, wasFull) = state.withLock { state in
+        let (wake, isFree) = state.withLock { state in
             state.finished.append(report)
             state.inFlight -= 1
-            defer {
-                state.wake = nil
-                state.isFull = false
-            }
-            return (state.wake, state.isFull)
+            let isFree = state.full.map { state.inFlight < $0 } ?? false
+            if isFree { state.full = nil }
+            defer { state.wake = nil }
+            return (state.wake, isFree)
         }
         wake?.resume()
-        return wasFull
+        return isFree
     }
 
     /// No more transfers begin: `next` ends with the last one under way, at once when there is none.

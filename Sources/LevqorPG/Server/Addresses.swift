@@ -1,11 +1,14 @@
 import NIOCore
 
-/// Collects the ports that were bound, and tells when both are.
+/// Collects the ports that were bound, and tells when all are.
 final class Addresses: Sendable {
     private let state = Locked<(publicURL: String?, adminURL: String?)>((nil, nil))
-    private let onReady: @Sendable (String, String) -> Void
+    private let isPublic: Bool
+    private let onReady: @Sendable (String?, String) -> Void
 
-    init(onReady: @escaping @Sendable (String, String) -> Void) {
+    /// - Parameter isPublic: whether there is a public address besides that for metrics and health.
+    init(isPublic: Bool, onReady: @escaping @Sendable (String?, String) -> Void) {
+        self.isPublic = isPublic
         self.onReady = onReady
     }
 
@@ -18,11 +21,11 @@ final class Addresses: Sendable {
     ) {
         let shown = host == "0.0.0.0" || host == "::" ? "127.0.0.1" : host
         let url = "http://\(shown.contains(":") ? "[\(shown)]" : shown):\(address?.port ?? 0)"
-        let both: (String, String)? = state.withLock { state in
+        let all: (String?, String)? = state.withLock { state in
             store(&state, url)
-            if let publicURL = state.publicURL, let adminURL = state.adminURL { return (publicURL, adminURL) }
-            return nil
+            guard let adminURL = state.adminURL, !isPublic || state.publicURL != nil else { return nil }
+            return (state.publicURL, adminURL)
         }
-        if let both { onReady(both.0, both.1) }
+        if let all { onReady(all.0, all.1) }
     }
 }

@@ -104,7 +104,7 @@ struct GatewayResponder: Sendable {
     /// What a call came to, as an answer.
     func serve(_ outcome: Gateway.Outcome, of call: GatewayCall, _ visit: Visit) -> Served {
         var served = answer(outcome, call, visit)
-        served.bytesIn = call.body?.count ?? 0
+        served.bytesIn = call.rawSize ?? call.body?.count ?? 0
         return served
     }
 

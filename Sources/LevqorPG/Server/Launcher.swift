@@ -144,18 +144,11 @@ public struct Launcher: Sendable {
             if facts?["pid"].map(JSONText.string) == "\(getpid())" { try? FileManager.default.removeItem(atPath: file) }
         }
         try await server.run { url, adminURL in
-            logger.notice("serving", metadata: ["url": "\(url)", "admin_url": "\(adminURL)"])
-            let facts = JSONValue.object([
-                ("pid", .int(Int(getpid()))), ("url", .string(url)), ("admin_url", .string(adminURL)),
-                ("started_at", .string(WallClock.now().text)),
-            ])
-            do {
-                try Data(JSONText.encode(facts)).write(to: URL(fileURLWithPath: file), options: .atomic)
-            } catch {
-                logger.info("server.json could not be written", metadata: ["path": "\(file)"])
-            }
+            logger.notice("serving", metadata: ["url": "\(url ?? "none")", "admin_url": "\(adminURL)"])
+            if let url { Self.tell(url, adminURL, in: file, logger) }
             // The log is for machines; this line is for the person who started it.
-            let line = "levqor-server \(LevqorServer.version) serves at \(url) (metrics and health at \(adminURL))\n"
+            let what = url.map { "serves at \($0)" } ?? "runs the outbox and the clock"
+            let line = "levqor-server \(LevqorServer.version) \(what) (metrics and health at \(adminURL))\n"
             FileHandle.standardOutput.write(Data(line.utf8))
         }
     }
@@ -187,5 +180,18 @@ public struct Launcher: Sendable {
         guard mayCreate else { return try MasterKey.load(from: file) }
         try FileManager.default.createDirectory(atPath: configuration.directory, withIntermediateDirectories: true)
         return try MasterKey.loadOrCreate(at: file)
+    }
+
+    /// Writes where the server is, for people and programs that have its folder.
+    private static func tell(_ url: String, _ adminURL: String, in file: String, _ logger: Logger) {
+        let facts = JSONValue.object([
+            ("pid", .int(Int(getpid()))), ("url", .string(url)), ("admin_url", .string(adminURL)),
+            ("started_at", .string(WallClock.now().text)),
+        ])
+        do {
+            try Data(JSONText.encode(facts)).write(to: URL(fileURLWithPath: file), options: .atomic)
+        } catch {
+            logger.info("server.json could not be written", metadata: ["path": "\(file)"])
+        }
     }
 }

@@ -8,21 +8,24 @@ public struct LevqorServer: Sendable {
     /// Version of the product.
     public static let version = DeployRelease.current.version
 
-    private let configuration: ServerConfiguration
-    private let databaseURL: String
+    let configuration: ServerConfiguration
+    let databaseURL: String
     private let masterKey: MasterKey
-    private let logger: Logger
+    let logger: Logger
     private let extraServices: [any Service]
     private let limits: ConnectionLimits
+    private let heartbeats: Heartbeats
 
     /// - Parameters:
     ///   - databaseURL: where the database is: the one configured, or the embedded one.
     ///   - masterKey: what signing secrets are derived from.
     ///   - extraServices: what must outlive everything else, such as the embedded cluster.
     ///   - limits: what one connection of a client may take.
+    ///   - heartbeats: where the loops say that they are alive.
     init(
         configuration: ServerConfiguration, databaseURL: String, masterKey: MasterKey, logger: Logger,
-        extraServices: [any Service], limits: ConnectionLimits = ConnectionLimits()
+        extraServices: [any Service], limits: ConnectionLimits = ConnectionLimits(),
+        heartbeats: Heartbeats = Heartbeats()
     ) {
         self.configuration = configuration
         self.databaseURL = databaseURL
@@ -30,32 +33,20 @@ public struct LevqorServer: Sendable {
         self.logger = logger
         self.extraServices = extraServices
         self.limits = limits
+        self.heartbeats = heartbeats
     }
 
     /// Serves until SIGTERM or SIGINT, then drains: ready turns false, parked requests are answered, what is under way ends.
     ///
-    /// - Parameter onReady: told the URLs of the public and the admin address.
-    func run(onReady: @escaping @Sendable (_ url: String, _ adminURL: String) -> Void) async throws {
+    /// - Parameter onReady: told the URLs of the public address, where there is one, and of the admin address.
+    func run(onReady: @escaping @Sendable (_ url: String?, _ adminURL: String) -> Void) async throws {
+        let isPublic = configuration.roles.contains(.http)
+        let isReactor = configuration.roles.contains(.reactor)
         let hub = HintHub()
         let metrics = GatewayMetrics()
         let refusals = RefusalMemory()
         let access = AccessLog()
-        let heartbeats = Heartbeats()
         let serverName = "\(ProcessInfo.processInfo.hostName)-\(getpid())-\(RequestIDs.choose(nil).prefix(8))"
-
-        func database(
-            _ name: String, at url: String? = nil, statementTimeout: String, lockTimeout: String
-        ) -> PostgresConfiguration {
-            PostgresConfiguration(
-                url ?? databaseURL, applicationName: "levqor-server-\(name)",
-                settings: [
-                    "role": "levqor_server", "statement_timeout": statementTimeout, "lock_timeout": lockTimeout,
-                    "idle_in_transaction_session_timeout": "30s", "timezone": "UTC", "datestyle": "ISO", "jit": "off",
-                ]
-            )
-        }
-        let gatherConfiguration = database("gather", statementTimeout: "5s", lockTimeout: "2s")
-        let aloneConfiguration = database("alone", statementTimeout: "5s", lockTimeout: "2s")
         let reactorConfiguration = database("reactor", statementTimeout: "600s", lockTimeout: "5s")
         let pool = PostgresPool(configuration: reactorConfiguration, size: 4, logger: logger)
 
@@ -67,58 +58,44 @@ public struct LevqorServer: Sendable {
         let routes = RouteStore(table, pool: pool, logger: logger)
         let notifier = HintNotifier(
             configuration: database("notify", statementTimeout: "5s", lockTimeout: "1s"), logger: logger)
-        let gathered = Gather(name: "gathered", eager: max(2, ProcessInfo.processInfo.activeProcessorCount))
-        let alone = Gather(name: "alone", mostCalls: 1)
-        let replica = configuration.replicaURL.map { url in
-            let gather = Gather(name: "replica", mostPending: 1024, isOptional: true)
-            var there = database("replica", at: url, statementTimeout: "2s", lockTimeout: "1s")
-            // A machine that does not answer is not to hold up the end of the server.
-            there.connectTimeout = .seconds(3)
-            let workers = (0..<2).map { [there] _ in
-                GatherWorker(
-                    gather: gather, configuration: there, logger: logger, metrics: metrics, isAlone: true,
-                    isReplica: true
-                )
-            }
-            return (gather: gather, workers: workers)
-        }
-        let gateway = Gateway(
-            gathered: gathered, alone: alone, replica: replica?.gather, routes: routes, hints: hub, notifier: notifier,
-            refusals: refusals,
-            metrics: metrics, logger: logger
+        let lanes = makeLanes(metrics: metrics)
+        let outside = HTTPTransport.Configuration(
+            userAgent: "LevqorPG/\(Self.version)",
+            addressGuard: AddressGuard(allowing: configuration.allowedNetworks),
+            certificateAuthorityFile: configuration.certificateAuthorityFile
         )
-        let lanes = LaneService(
-            workers: (0..<configuration.connections).map { _ in
-                GatherWorker(
-                    gather: gathered, configuration: gatherConfiguration, logger: logger, metrics: metrics,
-                    isAlone: false
-                )
-            }
-                + (0..<2).map { _ in
-                    GatherWorker(
-                        gather: alone, configuration: aloneConfiguration, logger: logger, metrics: metrics,
-                        isAlone: true
-                    )
-                } + (replica?.workers ?? []),
-            gathers: gateway.lanes
+        let callOutTransport = HTTPTransport(outside)
+        let signer = RequestSigner(credentials: configuration.credentials, transport: callOutTransport)
+        let callOuts = CallOuts(transport: callOutTransport, signer: signer)
+        let gateway = Gateway(
+            gathered: lanes.gathered, alone: lanes.alone, replica: lanes.replica, routes: routes, hints: hub,
+            notifier: notifier, refusals: refusals, metrics: metrics, logger: logger, callOuts: callOuts,
+            secrets: NamedSecrets(credentials: configuration.credentials, masterKey: masterKey)
         )
         let health = Health(pool: pool, heartbeats: heartbeats)
-        let transport = HTTPTransport(
-            .init(
-                userAgent: "LevqorPG/\(Self.version)",
-                addressGuard: AddressGuard(allowing: configuration.allowedNetworks),
-                certificateAuthorityFile: configuration.certificateAuthorityFile
+        let transport = HTTPTransport(outside)
+        let mail = MailTransport(
+            configuration.mail, http: transport, certificateAuthorityFile: configuration.certificateAuthorityFile)
+        // What a process does not run, its heartbeats must not wait for.
+        let outbox =
+            isReactor
+            ? OutboxReactor(
+                pool: pool, transport: transport, masterKey: masterKey, hub: hub, notifier: notifier,
+                heartbeats: heartbeats, name: serverName, logger: logger,
+                sign: { await signer.sign($0, with: $1, at: $2) },
+                mail: { await mail.send($0, id: $1, timeout: $2) }
+            ) : nil
+        let build = ProcessInfo.processInfo.environment["BUILD_ID"] ?? "dev"
+        let clock: any Service =
+            isReactor
+            ? ClockService(
+                pool: pool, hub: hub, notifier: notifier, heartbeats: heartbeats, server: serverName,
+                version: Self.version, build: build, logger: logger
             )
-        )
-        let outbox = OutboxReactor(
-            pool: pool, transport: transport, masterKey: masterKey, hub: hub, notifier: notifier,
-            heartbeats: heartbeats,
-            name: serverName, logger: logger
-        )
-        let clock = ClockService(
-            pool: pool, hub: hub, notifier: notifier, heartbeats: heartbeats, server: serverName, version: Self.version,
-            build: ProcessInfo.processInfo.environment["BUILD_ID"] ?? "dev", logger: logger
-        )
+            : PresenceService(
+                pool: pool, heartbeats: heartbeats, server: serverName, version: Self.version, build: build,
+                logger: logger
+            )
         let listener = HintListener(
             listener: PostgresListener(
                 configuration: {
@@ -129,20 +106,21 @@ public struct LevqorServer: Sendable {
                 }(),
                 channels: [HintNotifier.channel], logger: logger
             ),
-            hub: hub, notifier: notifier, routes: routes, refusals: refusals, logger: logger
+            hub: hub, notifier: notifier, routes: routes, refusals: refusals, heartbeats: heartbeats, logger: logger
         )
-        let recorder = AccessRecorder(
-            log: access, hash: try AddressHash(masterKey), server: serverName,
-            configuration: database("access", statementTimeout: "10s", lockTimeout: "2s"),
-            heartbeats: heartbeats, logger: logger
-        )
+        let recorder =
+            isPublic
+            ? AccessRecorder(
+                log: access, hash: try AddressHash(masterKey), server: serverName,
+                configuration: database("access", statementTimeout: "10s", lockTimeout: "2s"),
+                heartbeats: heartbeats, logger: logger
+            ) : nil
         let metricsPage = MetricsPage(
             gateway: gateway, access: access, pools: [("reactor", pool)], heartbeats: heartbeats, listener: listener,
-            outbox: outbox,
-            health: health, logger: logger
+            outbox: outbox, roles: configuration.roles, health: health, logger: logger
         )
 
-        let addresses = Addresses(onReady: onReady)
+        let addresses = Addresses(isPublic: isPublic, onReady: onReady)
         let publicServer = PublicChannel(
             responder: GatewayResponder(
                 gateway: gateway, reader: RequestReader(),
@@ -163,21 +141,33 @@ public struct LevqorServer: Sendable {
             logger: quiet(logger)
         )
 
-        // Shut down from the last to the first: ready turns false, parked requests are answered, the addresses close after
-        // the drain's seconds, the reactor drains, the connections go, and the last rows of the access record are written.
+        // Shut down from the last to the first: ready turns false, parked requests are answered, then those that wait for the
+        // outside, the addresses close after the drain's seconds, the reactor drains, the connections go, and the last rows of the access record are written.
+        let services: [(any Service)?] =
+            extraServices + [
+                pool, recorder, notifier, isPublic ? lanes.service : nil, listener, clock,
+                isReactor ? mail : nil, outbox, adminApplication, isPublic ? publicServer : nil, callOuts,
+                HubService(hub: hub, drain: .seconds(configuration.drainSeconds)), health,
+            ]
         var group = ServiceGroupConfiguration(
-            services: extraServices.map { .init(service: $0) } + [
-                .init(service: pool), .init(service: recorder), .init(service: notifier), .init(service: lanes),
-                .init(service: listener),
-                .init(service: clock), .init(service: outbox), .init(service: adminApplication),
-                .init(service: publicServer),
-                .init(service: HubService(hub: hub, drain: .seconds(configuration.drainSeconds))),
-                .init(service: health),
-            ],
+            services: services.compactMap { $0.map { .init(service: $0) } },
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
         )
         group.maximumGracefulShutdownDuration = .seconds(20)
         try await ServiceGroup(configuration: group).run()
+    }
+
+    /// How a connection of a name is opened, and within which times its statements end.
+    func database(
+        _ name: String, at url: String? = nil, statementTimeout: String, lockTimeout: String
+    ) -> PostgresConfiguration {
+        PostgresConfiguration(
+            url ?? databaseURL, applicationName: "levqor-server-\(name)",
+            settings: [
+                "role": "levqor_server", "statement_timeout": statementTimeout, "lock_timeout": lockTimeout,
+                "idle_in_transaction_session_timeout": "30s", "timezone": "UTC", "datestyle": "ISO", "jit": "off",
+            ]
+        )
     }
 
     /// Hummingbird logs each connection at info; ours logs each request.

@@ -7,7 +7,9 @@ struct MetricsPage: Sendable {
     let pools: [(name: String, pool: PostgresPool)]
     let heartbeats: Heartbeats
     let listener: HintListener
-    let outbox: OutboxReactor
+    /// Nil where this process sends nothing.
+    let outbox: OutboxReactor?
+    let roles: Set<ServerRole>
     let health: Health
     let logger: Logger
 
@@ -48,6 +50,13 @@ struct MetricsPage: Sendable {
             Double(snapshot.replicaReturns))
         text.single(
             "levqor_parked_requests", "gauge", "Requests that wait without a connection.", Double(snapshot.parked))
+        text.single(
+            "levqor_call_outs_in_flight", "gauge", "Calls to the outside that requests wait for.",
+            Double(gateway.callOuts.inFlight))
+        text.family("levqor_call_outs_total", "counter", "Calls to the outside that requests waited for, by outcome.")
+        for (outcome, count) in snapshot.callOuts.sorted(by: { $0.key < $1.key }) {
+            text.sample("levqor_call_outs_total", [("outcome", outcome)], Double(count))
+        }
         text.family("levqor_lane_pending_calls", "gauge", "Calls that wait for a connection.")
         for lane in gateway.lanes {
             text.sample("levqor_lane_pending_calls", [("lane", lane.name)], Double(lane.load.pending))
@@ -69,7 +78,11 @@ struct MetricsPage: Sendable {
         text.single(
             "levqor_listener_connected", "gauge", "1 while hints of other servers are heard.",
             listener.isConnected ? 1 : 0)
-        text.single("levqor_outbound_in_flight", "gauge", "Transfers under way.", Double(outbox.inFlight))
+        text.family("levqor_role", "gauge", "1 for each role that this process has.")
+        for role in ServerRole.allCases {
+            text.sample("levqor_role", [("role", role.rawValue)], roles.contains(role) ? 1 : 0)
+        }
+        text.single("levqor_outbound_in_flight", "gauge", "Transfers under way.", Double(outbox?.inFlight ?? 0))
         let refusals = gateway.refusals.figures
         text.single(
             "levqor_refusals_remembered", "gauge", "Callers that are refused from memory until their time comes.",

@@ -7,6 +7,8 @@ struct RequestHead: Sendable {
     /// As it was sent, still percent-encoded, without the query.
     let path: String
     let query: String?
+    /// All header fields as they came.
+    let fields: HTTPHeaders
     private(set) var apiKey: String?
     private(set) var account: String?
     private(set) var userAgent: String?
@@ -35,6 +37,7 @@ struct RequestHead: Sendable {
         // HTTP/1.0 would have to be told that it may go on, and behind CONNECT and Upgrade no HTTP has to follow.
         isKeptAlive = head.isKeepAlive && head.version.minor > 0 && head.method != .CONNECT
         isOldVersion = head.version.minor == 0
+        fields = head.headers
         for (name, value) in head.headers { take(name, value) }
     }
 

@@ -25,6 +25,7 @@ struct RequestReader: Sendable {
             account: head.account
         )
         call.idempotencyKey = idempotencyKey
+        if route.takesRawBody { call.rawSize = body.readableBytes }
         return call
     }
 
@@ -63,6 +64,7 @@ struct RequestReader: Sendable {
     }
 
     private func body(_ buffer: ByteBuffer, _ head: RequestHead, _ route: Route) throws(Problem) -> [UInt8]? {
+        if route.takesRawBody { return RawBody.encode(buffer, headers: head.fields) }
         guard let schema = route.body else {
             guard buffer.readableBytes == 0 else { throw Problem.badRequest("No body is taken here.") }
             return nil

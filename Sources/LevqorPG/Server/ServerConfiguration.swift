@@ -9,6 +9,8 @@ public struct ServerConfiguration: Sendable {
         public var description: String { "\(name): \(reason)" }
     }
 
+    /// What this process does of the work.
+    public var roles: Set<ServerRole>
     /// libpq URL of the database; nil: the embedded cluster.
     public var databaseURL: String?
     /// Direct URL for LISTEN, where databaseURL leads through a transaction pooler.
@@ -35,6 +37,9 @@ public struct ServerConfiguration: Sendable {
     var allowedNetworks: [CIDR]
     var corsOrigins: Set<String>
     var certificateAuthorityFile: String?
+    var mail: MailConfiguration
+    /// Secrets of others, which signers name.
+    var credentials: Credentials
 
     /// Reads the environment.
     ///
@@ -52,6 +57,7 @@ public struct ServerConfiguration: Sendable {
         func networks(_ name: String) throws -> [CIDR] {
             do { return try CIDR.list(text(name) ?? "") } catch { throw InvalidSetting(name: name, reason: "\(error)") }
         }
+        roles = try ServerRole.read(text("LEVQOR_ROLES"))
         databaseURL = text("LEVQOR_DATABASE_URL")
         listenURL = text("LEVQOR_LISTEN_URL")
         replicaURL = text("LEVQOR_REPLICA_URL")
@@ -83,6 +89,12 @@ public struct ServerConfiguration: Sendable {
                 name: "LEVQOR_CORS_ORIGINS", reason: "\(origin) is no origin; write https://app.example.com")
         }
         certificateAuthorityFile = text("LEVQOR_CA_FILE")
+        credentials = Credentials(environment: variables)
+        do {
+            mail = try MailConfiguration(environment: variables)
+        } catch {
+            throw InvalidSetting(name: error.name, reason: error.reason)
+        }
     }
 
     /// Scheme, host and perhaps a port, as browsers write it: lower case, and nothing behind.

@@ -41,7 +41,7 @@ struct DeliveryTests {
         try await TestDatabase.with { database in
             try await TestRoutes.install(database)
             try await database.run(
-                "update core.setting set value = '[0.05, 0.05, 0.05]' where name = 'outbox.retry_plan'")
+                "update outbox.retry_step set wait_seconds = 0.05")
             let key = try await database.key(try await database.account("hooks"))
             let receiver = try HookReceiver(statuses: [500, 200])
             defer { receiver.stop() }
@@ -54,7 +54,7 @@ struct DeliveryTests {
 
                 try await Self.complete(server, key: key, callback: "http://127.0.0.1:\(receiver.port)/hook")
                 try await eventually("it came twice") { receiver.hooks.count == 2 }
-                try await database.until("select state = 'done' from outbox.message")
+                try await database.until("select state = 'done' from outbox.message_status")
                 let hooks = receiver.hooks
                 for hook in hooks { #expect(try Self.isSigned(hook, by: secret)) }
                 #expect(hooks[0].headers["webhook-id"] == hooks[1].headers["webhook-id"])
@@ -91,7 +91,7 @@ struct DeliveryTests {
             defer { receiver.stop() }
             try await TestServer.with(database) { server in
                 try await Self.complete(server, key: key, callback: "http://\(host):\(receiver.port)/hook")
-                try await database.until("select state = 'dead' from outbox.message")
+                try await database.until("select state = 'dead' from outbox.message_status")
                 #expect(try await database.text("select kind from outbox.attempt") == "address_refused")
                 #expect(receiver.connections == 0)
             }
@@ -112,7 +112,7 @@ struct DeliveryTests {
                         [.text(account), .text("http://127.0.0.1:\(receiver.port)/hook")]
                     )
                 }
-                try await database.until("select count(*) = 500 from outbox.message where state = 'done'")
+                try await database.until("select count(*) = 500 from outbox.message_status where state = 'done'")
                 #expect(Set(receiver.hooks.compactMap { $0.headers["webhook-id"] }).count == 500)
             }
         }
@@ -134,7 +134,8 @@ struct DeliveryTests {
                 try await server.stop()
             }
             // Whatever was claimed was reported: nothing hangs under a lease.
-            #expect(try await database.text("select count(*) from outbox.message where state = 'sending'") == "0")
+            #expect(
+                try await database.text("select count(*) from outbox.delivery where lease_token is not null") == "0")
         }
     }
 }

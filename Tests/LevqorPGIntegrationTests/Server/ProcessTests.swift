@@ -121,7 +121,7 @@ struct ProcessTests {
             let variables = ["LEVQOR_ALLOWED_NETWORKS": "127.0.0.0/8"]
             let receiver = try HookReceiver(statuses: [500, 200])
             defer { receiver.stop() }
-            try await database.run("update core.setting set value = '[0.05, 0.05]' where name = 'outbox.retry_plan'")
+            try await database.run("update outbox.retry_step set wait_seconds = 0.05")
             try await database.script(
                 """
                 create function api.t_break(p_text text) returns http.response language plpgsql volatile

@@ -3,14 +3,19 @@ import Foundation
 @testable import LevqorPG
 
 /// A receiver of webhooks on a loopback port: answers each request with the next of the given statuses, then with the last.
+///
+/// Held, it takes requests and answers none until it is let go.
 final class HookReceiver: Sendable {
     struct Hook: Sendable {
+        /// Method, target and version.
+        let line: String
         let headers: [String: String]
         let body: [UInt8]
     }
 
     private struct State {
         var statuses: [Int]
+        let answer: String
         var hooks: [Hook] = []
         var connections = 0
     }
@@ -18,14 +23,17 @@ final class HookReceiver: Sendable {
     let port: Int
     private let listener: Int32
     private let state: Locked<State>
+    /// Not signalled while the receiver is held.
+    private let free = DispatchSemaphore(value: 0)
 
     /// Each request as it has arrived.
     var hooks: [Hook] { state.withLock { $0.hooks } }
     /// How many connections have come in, whether or not anything was sent over them.
     var connections: Int { state.withLock { $0.connections } }
 
-    init(statuses: [Int]) throws {
-        state = Locked(State(statuses: statuses))
+    init(statuses: [Int], answer: String = "ok", isHeld: Bool = false) throws {
+        state = Locked(State(statuses: statuses, answer: answer))
+        if !isHeld { free.signal() }
         #if os(Linux)
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         #else
@@ -54,20 +62,28 @@ final class HookReceiver: Sendable {
         }.start()
     }
 
+    /// Stops listening, and answers whom it held.
     func stop() {
         shutdown(listener, Int32(SHUT_RDWR))
+        free.signal()
     }
+
+    /// Answers all from now on.
+    func letGo() { free.signal() }
 
     private func serve(_ descriptor: Int32) {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
         while true {
             if let hook = Self.take(&bytes) {
-                let status = state.withLock { state in
+                let (status, text) = state.withLock { state in
                     state.hooks.append(hook)
-                    return state.statuses.count > 1 ? state.statuses.removeFirst() : state.statuses[0]
+                    return (state.statuses.count > 1 ? state.statuses.removeFirst() : state.statuses[0], state.answer)
                 }
-                let answer = Array("HTTP/1.1 \(status) Status\r\nContent-Length: 2\r\n\r\nok".utf8)
+                free.wait()
+                free.signal()
+                let answer = Array(
+                    "HTTP/1.1 \(status) Status\r\nContent-Length: \(text.utf8.count)\r\n\r\n\(text)".utf8)
                 _ = answer.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
             }
             let count = recv(descriptor, &buffer, buffer.count, 0)
@@ -80,9 +96,8 @@ final class HookReceiver: Sendable {
     private static func take(_ bytes: inout [UInt8]) -> Hook? {
         guard let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) else { return nil }
         let lines = String(decoding: bytes[..<end.lowerBound], as: UTF8.self).components(separatedBy: "\r\n")
-            .dropFirst()
         var headers: [String: String] = [:]
-        for line in lines {
+        for line in lines.dropFirst() {
             guard let colon = line.firstIndex(of: ":") else { continue }
             headers[line[..<colon].lowercased()] = line[line.index(after: colon)...].trimmingCharacters(
                 in: .whitespaces)
@@ -91,6 +106,6 @@ final class HookReceiver: Sendable {
         guard bytes.count >= end.upperBound + length else { return nil }
         let body = Array(bytes[end.upperBound..<(end.upperBound + length)])
         bytes.removeFirst(end.upperBound + length)
-        return Hook(headers: headers, body: body)
+        return Hook(line: lines[0], headers: headers, body: body)
     }
 }

@@ -20,20 +20,21 @@ struct TestServer: Sendable {
 
         func run() async throws {
             try await server.run { url, adminURL in
-                ready(URL(string: url)?.port ?? 0, URL(string: adminURL)?.port ?? 0)
+                ready(url.flatMap(URL.init(string:))?.port ?? 0, URL(string: adminURL)?.port ?? 0)
             }
         }
     }
 
     /// Starts a server and waits until it listens. Throws what stops its boot.
     static func start(
-        _ databaseURL: String, _ variables: [String: String] = [:], limits: ConnectionLimits = ConnectionLimits()
+        _ databaseURL: String, _ variables: [String: String] = [:], limits: ConnectionLimits = ConnectionLimits(),
+        heartbeats: Heartbeats = Heartbeats()
     ) async throws -> TestServer {
         let settings = ["LEVQOR_PORT": "0", "LEVQOR_ADMIN_PORT": "0", "LEVQOR_MASTER_KEY": masterKey]
         let configuration = try ServerConfiguration(environment: settings.merging(variables) { $1 })
         let server = LevqorServer(
             configuration: configuration, databaseURL: databaseURL, masterKey: try MasterKey(masterKey),
-            logger: TestDatabase.logger, extraServices: [], limits: limits
+            logger: TestDatabase.logger, extraServices: [], limits: limits, heartbeats: heartbeats
         )
         let (ports, tell) = AsyncStream.makeStream(of: (Int, Int).self)
         let group = ServiceGroup(
@@ -55,9 +56,9 @@ struct TestServer: Sendable {
     /// Runs a test against a server and stops it gracefully.
     static func with(
         _ database: TestDatabase, _ variables: [String: String] = [:], limits: ConnectionLimits = ConnectionLimits(),
-        _ body: (TestServer) async throws -> Void
+        heartbeats: Heartbeats = Heartbeats(), _ body: (TestServer) async throws -> Void
     ) async throws {
-        let server = try await start(database.url, variables, limits: limits)
+        let server = try await start(database.url, variables, limits: limits, heartbeats: heartbeats)
         do {
             try await body(server)
         } catch {

@@ -44,7 +44,7 @@ struct AddressGuardTests {
             ("2001:2::1", .benchmarking), ("2001:10::1", .protocolAssignments), ("2001:1ff::1", .protocolAssignments),
             ("64:ff9b:1::808:808", .localNAT64), ("64:ff9b:1:ffff::1", .localNAT64), ("64:ff9b:2::1", .reserved),
             ("100:0:0:1::1", .reserved), ("1::1", .reserved), ("4000::1", .reserved), ("fe00::1", .reserved),
-            ("::1:0:0:1", .reserved),
+            ("::1:0:0:1", .reserved), ("::ffff:0:7f00:1", .reserved),
         ]
     )
     func refusedAddress(text: String, rule: AddressRule) throws {

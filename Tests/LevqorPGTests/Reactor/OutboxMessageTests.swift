@@ -7,11 +7,11 @@ struct OutboxMessageTests {
     private static let start = WallClock(seconds: 1_700_000_000, nanoseconds: 1_000)
     private static let end = WallClock(seconds: 1_700_000_001, nanoseconds: 999_999_999)
 
-    private static func message(secrets: [String] = []) -> OutboxMessage {
+    private static func message(secrets: [String] = [], bodyKept: Int = 2048) -> OutboxMessage {
         OutboxMessage(
             accountID: "a", id: "i", token: "42", messageID: "msg_1", method: "POST", url: "https://example.com/hook",
             headers: [("content-type", "application/json")], body: Array(#"{"x":1}"#.utf8), signingSecrets: secrets,
-            timeout: .seconds(10), responseCap: 100
+            signer: nil, content: .request, timeout: .seconds(10), responseCap: 100, bodyKept: bodyKept
         )
     }
 
@@ -75,6 +75,14 @@ struct OutboxMessageTests {
         #expect(!JSONText.string(report).contains("\\u0000"))
         // It is JSON for PostgreSQL too.
         _ = try JSONParser.parse(JSONText.string(report))
+    }
+
+    @Test("Who has a receiver is told more of the body")
+    func keepsBody() {
+        let body = [UInt8](repeating: 0x62, count: 5000)
+        let report = Self.message(bodyKept: 4000).report(
+            Self.response(body: body), startedAt: Self.start, finishedAt: Self.end)
+        #expect(report["body"]?.string?.count == 4000)
     }
 
     @Test("Without secrets the request is as it was claimed; with two it bears two signatures over its bytes")

@@ -48,13 +48,14 @@ struct OutcomeQueueTests {
         #expect(await waiting.value)
     }
 
-    @Test("Who found it full is told of the next end, once")
+    @Test("Who found it full is told when there is room again, once")
     func full() {
         let queue = OutcomeQueue()
-        queue.begin()
-        queue.begin()
-        #expect(!queue.noteFull(3))
+        for _ in 0..<4 { queue.begin() }
+        #expect(!queue.noteFull(5))
+        #expect(!queue.finish(.null))
         #expect(queue.noteFull(2))
+        #expect(!queue.finish(.null))
         #expect(queue.finish(.null))
         #expect(!queue.finish(.null))
     }

@@ -10,21 +10,21 @@ insert into core.tale (id) values (1), (2);
 create temp table t on commit drop as select test.make_account() as account;
 create temp table j on commit drop as select s.* from t, jobs.submit_job(account, 'w', '{}') as s;
 select jobs.claim_jobs('me', '{w}', 1, 60, account) from t;
-select jobs.complete_job(c.account_id, c.id, c.lease_token) from j inner join jobs.job as c on c.id = j.id;
+select jobs.fail_job(c.account_id, c.id, c.lease_token, '{}') from j inner join jobs.job as c on c.id = j.id;
 
 select throws_ok(
     format(x.command, x.name), '42501', x.name || ' is history: its rows stay as they are', format(x.command, x.name)
 )
 from (
     select t.name, c.command
-    from (values ('core.tale'), ('jobs.transition'), ('jobs.attempt')) as t (name)
+    from (values ('core.tale'), ('jobs.submission'), ('jobs.attempt')) as t (name)
     cross join (values ('delete from %s'), ('truncate %s')) as c (command)
     union all
-    values ('core.tale', 'update %s set id = 3'), ('jobs.transition', 'update %s set actor = ''x'''),
+    values ('core.tale', 'update %s set id = 3'), ('jobs.submission', 'update %s set workflow = ''x'''),
     ('jobs.attempt', 'update %s set worker = ''x''')
 ) as x (name, command);
 select throws_ok(
-    'delete from jobs.job where id = (select id from j)', '42501', null, 'nor does a job take its history with it'
+    'delete from jobs.submission where id = (select id from j)', '42501', null, 'nor does a job go by itself'
 );
 select is((select count(*) from jobs.job where id = (select id from j)), 1::bigint, 'and so it stays itself');
 create function pg_temp.hint_of(p_command text) returns text language plpgsql as $$
@@ -47,12 +47,8 @@ select throws_ok(
     'update core.tale set id = 3', '42501', 'core.tale is history: its rows stay as they are', 'data retention changes nothing'
 );
 select lives_ok('delete from core.tale where id = 1', 'but deletes');
-select lives_ok('delete from jobs.job where id = (select id from j)', 'and a job goes then');
-select is(
-    (select count(*) from jobs.transition where job_id = (select id from j))
-        + (select count(*) from jobs.attempt where job_id = (select id from j)),
-    0::bigint, 'with its history'
-);
+select lives_ok('delete from jobs.submission where id = (select id from j)', 'a job goes then');
+select lives_ok('delete from jobs.attempt where job_id = (select id from j)', 'and its history');
 
 select * from finish();
 rollback;

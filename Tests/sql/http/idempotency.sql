@@ -479,7 +479,8 @@ select dblink_exec('one', 'commit');
 select matches(pg_temp.intake('two', 'race'), '^replay ', 'what was written over meanwhile was not removed');
 
 select dblink_exec('one', $$set levqor.retention = 'on'$$);
-select pg_temp.run('one', $$with j as (delete from jobs.job where account_id = ACCOUNT returning 1) select count(*)::text from j$$);
+select pg_temp.run('one', format('with j as (delete from jobs.%s where account_id = ACCOUNT returning 1) select count(*)::text from j', p.name))
+from unnest('{submission,waiting,tally_change}'::text[]) as p (name);
 select pg_temp.run('one', $$with i as (delete from http.idempotency_key where account_id = ACCOUNT returning 1) select count(*)::text from i$$);
 select pg_temp.run('one', $$with a as (delete from identity.account where id = ACCOUNT returning 1) select count(*)::text from a$$);
 select dblink_disconnect(n.name) from unnest('{one,two,purge}'::text[]) as n (name);

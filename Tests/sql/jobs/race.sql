@@ -81,11 +81,12 @@ select
 select is(cardinality(one), 2, 'a reactor claims two messages') from m;
 select ok(cardinality(two) >= 3 and not one && two, 'another one the rest, none of them twice') from m;
 select dblink_exec('one', 'rollback'), dblink_exec('two', 'rollback');
-select is(pg_temp.run('one', $$select count(*)::text from outbox.message where account_id = ACCOUNT and state = 'sending'$$), '0', 'an undone claim leaves nothing');
+select is(pg_temp.run('one', $$select count(*)::text from outbox.delivery where account_id = ACCOUNT and lease_token is not null$$), '0', 'an undone claim leaves nothing');
 
 select dblink_exec('one', $$set levqor.retention = 'on'$$);
-select pg_temp.run('one', $$with j as (delete from jobs.job where account_id = ACCOUNT returning 1) select count(*)::text from j$$);
-select pg_temp.run('one', $$with m as (delete from outbox.message where account_id = ACCOUNT returning 1) select count(*)::text from m$$);
+select pg_temp.run('one', format('with j as (delete from jobs.%s where account_id = ACCOUNT returning 1) select count(*)::text from j', p.name))
+from unnest('{submission,waiting,running,outcome,attempt,event,tally_change,worker}'::text[]) as p (name);
+select pg_temp.run('one', $$with m as (delete from outbox.message where account_id = ACCOUNT returning 1), d as (delete from outbox.delivery where account_id = ACCOUNT) select count(*)::text from m$$);
 select pg_temp.run('one', $$with a as (delete from identity.account where id = ACCOUNT returning 1) select count(*)::text from a$$);
 select dblink_disconnect('one'), dblink_disconnect('two');
 

@@ -1,6 +1,6 @@
 -- Jobs are handed in.
 begin;
-select plan(43);
+select plan(65);
 
 create temp table k on commit drop as
 select test.make_key() as key, test.make_key(p_scopes => '{jobs:read}') as weak;
@@ -27,7 +27,8 @@ select results_eq(
 select is(p.status, 202, 'a short one is taken too')
 from pg_temp.post('{"workflow": "x", "payload": {}}') as p;
 select is(
-    (select count(*) from jobs.job where workflow = 'x' and priority = 'normal' and callback_url is null), 1::bigint,
+    (select count(*) from jobs.job where workflow = 'x' and priority = 'normal' and callback_url is null
+        and account_id = (select test.key_account(key) from k)), 1::bigint,
     'priority and callback may be left out'
 );
 select is(c.status, 403, 'a key without the scope can not')
@@ -66,14 +67,15 @@ select is((select s.due_at from k, jobs.submit_job(test.key_account(key), 'past'
     'a time in the past is now');
 
 select throws_matching(
-    $$insert into jobs.job (account_id, id, workflow, max_attempts, due_at, created_at, submitted_by, payload, error)
-        select test.key_account(key), core.new_id(), 'w', 1, now(), now(), 'system', '{}', jsonb_build_object('a', repeat('x', 16384)) from k$$,
-    'job_error_is_small_check', 'an error has 16 KiB as text at most'
+    $$insert into jobs.outcome (account_id, job_id, workflow, status, reason, attempt, max_attempts, finished_by, finished_at, error)
+        select test.key_account(key), core.new_id(), 'w', 'failed', 'canceled', 1, 1, 'system', now(), jsonb_build_object('a', repeat('x', 16384)) from k$$,
+    'outcome_error_is_small_object_check', 'an error has 16 KiB as text at most'
 );
 select throws_matching(
-    $$insert into jobs.job (account_id, id, workflow, max_attempts, due_at, created_at, submitted_by, payload, progress)
-        select test.key_account(key), core.new_id(), 'w', 1, now(), now(), 'system', '{}', jsonb_build_object('a', repeat('x', 4096)) from k$$,
-    'job_progress_is_small_check', 'and progress 4 KiB'
+    $$insert into jobs.running (account_id, job_id, workflow, priority_rank, due_at, attempt, max_attempts, has_callback, lease_token, lease_seconds,
+        leased_until, started_at, worker, claimed_by, progress)
+        select test.key_account(key), core.new_id(), 'w', 1, now(), 1, 1, false, 1, 1, now(), now(), 'w', 'system', jsonb_build_object('a', repeat('x', 4096)) from k$$,
+    'running_progress_is_small_check', 'and progress 4 KiB'
 );
 -- As text 200 KiB, stored many times that: the bound on what is stored lets it in.
 select lives_ok(
@@ -131,6 +133,73 @@ from pg_temp.posts('{free,free,free}') as p;
 select core.set_test_clock('2031-01-02 00:00:00+00');
 select is(array_agg(p.status order by p.call), '{202,202}', 'the next day is another') from pg_temp.posts('{free,dear}') as p;
 update core.setting set value = '0' where name = 'quota.default_job_usd';
+
+-- All that a job may say.
+select core.set_test_clock('2032-01-01 12:00:00+00');
+create temp table full_job on commit drop as
+select p.* from pg_temp.post('{"workflow": "full", "payload": {}, "run_at": "2032-01-02T00:00:00Z", "max_attempts": 3, "timeout_seconds": 60,
+    "expected_seconds": 30, "unique_key": "one", "unique_while": "active"}') as p;
+select results_eq(
+    $$select status, is_delayed, due_at, max_attempts, timeout_seconds, expected_seconds, unique_key from jobs.job where workflow = 'full'$$,
+    $$values ('queued', true, '2032-01-02 00:00:00+00'::timestamptz, 3, 60, 30, 'one')$$, 'a job says all it may over HTTP'
+);
+select is(p.status || ' ' || (p.body ->> 'job_id'), '200 ' || (f.body ->> 'job_id'), 'a second one with its unique key is the first')
+from full_job as f, pg_temp.post('{"workflow": "full", "payload": {}, "unique_key": "one"}') as p;
+select is((select count(*) from jobs.job where workflow = 'full'), 1::bigint, 'and none is made');
+select is(p.status, 202, 'another account has its own keys')
+from pg_temp.post('{"workflow": "w", "payload": {}}') as a, test.call('POST', '/api/v1/intake', (select test.make_key()), '{"workflow": "full", "payload": {}, "unique_key": "one"}') as p;
+
+-- How long a unique key is taken.
+create function pg_temp.is_free(p_key text) returns boolean language sql as $$
+    select not exists (select from jobs.unique_key as u, k where u.account_id = test.key_account(k.key) and u.key = p_key)
+$$;
+create function pg_temp.live(p_while text) returns text language plpgsql as $$
+declare
+    v_account uuid := (select test.key_account(key) from k);
+    v_told text := '';
+    v_claim record;
+begin
+    perform jobs.submit_job(v_account, 'life', '{}', p_unique_key => p_while, p_unique_while => p_while);
+    v_told := v_told || pg_temp.is_free(p_while);
+    select c.* into v_claim from jobs.claim_jobs('w', '{life}', 1, 60, v_account) as c;
+    v_told := v_told || ' ' || pg_temp.is_free(p_while);
+    perform jobs.complete_job(v_account, v_claim.id, v_claim.lease_token);
+    return v_told || ' ' || pg_temp.is_free(p_while);
+end;
+$$;
+select is(pg_temp.live(w.name), w.told, 'a key that is taken while ' || w.name)
+from (values ('waiting', 'false true true'), ('active', 'false false true'), ('active_or_succeeded', 'false false false'), ('ever', 'false false false'))
+    as w (name, told);
+
+-- Many at once.
+create function pg_temp.batch(p_jobs jsonb, p_key text default null) returns test.answer language sql as $$
+    select c.* from test.call('POST', '/api/v1/jobs/batch', coalesce(p_key, (select key from k)), jsonb_build_object('jobs', p_jobs)) as c
+$$;
+create temp table many on commit drop as
+select p.* from pg_temp.batch('[{"workflow": "b", "payload": {"n": 1}}, {"workflow": "b", "payload": {"n": 2}, "priority": "high", "unique_key": "two"},
+    {"workflow": "c", "payload": {"n": 3}, "unique_key": "two"}]') as p;
+select is(m.status, 202, 'many jobs are taken at once') from many as m;
+select is(jsonb_path_query_array(m.body, '$.jobs[*].is_duplicate'), '[false, false, true]', 'but for one with a key that is taken') from many as m;
+select is(m.body #> '{jobs,1,job_id}', m.body #> '{jobs,2,job_id}', 'which is answered with the other') from many as m;
+select results_eq(
+    $$select j.payload ->> 'n', j.priority from jobs.job as j inner join k on test.key_account(k.key) = j.account_id where j.workflow in ('b', 'c') order by 1$$,
+    $$values ('1', 'normal'), ('2', 'high')$$, 'they are stored as sent'
+);
+select is(cardinality(m.hints), 1, 'with one hint a workflow') from many as m;
+select throws_ok(
+    format('select jobs.submit_jobs(%L, %L)', test.key_account(k.key), v.jobs), v.code, v.message, v.message
+)
+from k, (values
+    ('{}', 'LQ422', 'the jobs must be a JSON array'),
+    ('[{"workflow": "b", "payload": {}}, {"workflow": "b"}]', 'LQ422', 'job 2: payload must be an object'),
+    ('[1]', 'LQ422', 'job 1: must be an object'),
+    ('[{"workflow": "b", "payload": {}, "max_attempts": 1.5}]', 'LQ422', 'job 1: max_attempts must be a whole number from 1 to 100'),
+    ('[{"workflow": "b", "payload": {}, "run_at": "soon"}]', 'LQ422', 'job 1: run_at must be a time such as 2030-01-31T12:00:00Z'),
+    ('[{"workflow": "b", "payload": {}, "unique_while": "often"}]', 'LQ422', 'job 1: unique_while must be waiting, active, active_or_succeeded or ever'),
+    ('[{"workflow": "b", "payload": {}, "colour": 1}]', 'LQ422', 'job 1: unknown member colour')
+) as v (jobs, code, message);
+select is((select count(*) from jobs.job where workflow = 'b'), 2::bigint, 'of a batch with a fault nothing is taken');
+select is_empty(format('select from jobs.submit_jobs(%L, ''[]'')', test.key_account(key)), 'an empty batch is no fault') from k;
 
 -- Who handed it in, and whose it is.
 select is(j.submitted_by, core.show_id('key', (r.more ->> 'key')::uuid), 'a job knows who handed it in')

@@ -1,19 +1,21 @@
 -- The queue's tasks of the clock.
 begin;
-select plan(17);
+select plan(20);
 
 -- As the product seeds them.
 select set_eq(
     $$select t.name, t.function, t.every, t.is_enabled, t.origin from schedule.task as t where t.function like 'jobs.%'$$,
-    $$values ('jobs-rescue-expired', 'jobs.rescue_expired', interval '5 seconds', true, 'file'),
-        ('jobs-let-in-delayed', 'jobs.let_in_delayed', interval '5 seconds', true, 'file')$$,
-    'two tasks tend the queue'
+    $$values ('jobs-tend-queue', 'jobs.tend_queue', interval '1 second', true, 'file'),
+        ('jobs-compact-hot', 'jobs.compact_hot', interval '1 second', true, 'file'),
+        ('jobs-make-days', 'jobs.make_days', interval '1 hour', true, 'file'),
+        ('jobs-index-days', 'jobs.index_days', interval '1 hour', true, 'file'),
+        ('jobs-drop-days', 'jobs.drop_days', interval '1 hour', true, 'file')$$,
+    'five tasks tend the queue'
 );
 
 -- A job whose worker is gone, one on its last attempt, and one that is delayed.
-set local levqor.retention = 'on';
-delete from jobs.job;
-update schedule.task set is_enabled = false where function not like 'jobs.%';
+select test.clear_jobs();
+update schedule.task set is_enabled = false where function <> 'jobs.tend_queue';
 delete from schedule.run;
 select core.set_test_clock('2031-01-01 12:00:00+00');
 select test.make_account('A') as a \gset
@@ -32,13 +34,12 @@ set local role levqor_server;
 create temp table early as select r.* from schedule.run_due() as r;
 reset role;
 select is(
-    array_agg(e.task || ' ' || e.outcome order by e.task), '{jobs-let-in-delayed succeeded,jobs-rescue-expired succeeded}',
-    'both run'
+    array_agg(e.task || ' ' || e.outcome order by e.task), '{jobs-tend-queue succeeded}', 'the task runs'
 )
 from early as e;
 select is(q.told, 'later queued delayed, lost running, spent running', 'and too early they change nothing')
 from queue as q;
-select is(max(e.next_due), '2031-01-01 12:00:30+00'::timestamptz, 'they are due in the next slot of five seconds')
+select is(max(e.next_due), '2031-01-01 12:00:30+00'::timestamptz, 'it is due in the next slot, of a second')
 from early as e;
 select core.set_test_clock('2031-01-01 12:00:29.999+00');
 select is_empty('select from schedule.run_due()', 'and not before');
@@ -50,17 +51,18 @@ reset role;
 select is(q.told, 'later queued delayed, lost queued, spent failed', 'a job whose worker is gone is taken back')
 from queue as q;
 select is(
-    array_agg(r.task || ' ' || r.outcome order by r.task), '{jobs-let-in-delayed succeeded,jobs-rescue-expired succeeded}',
+    array_agg(r.task || ' ' || r.outcome order by r.task), '{jobs-tend-queue succeeded}',
     'by a run that succeeded'
 )
 from rescued as r;
 select ok(
     exists (select from rescued as r cross join lateral unnest(r.hints) as h (hint)
-        where r.task = 'jobs-rescue-expired' and starts_with(h.hint, 'jobs/') and strpos(h.hint, '/lost') > 0),
+        where r.task = 'jobs-tend-queue' and starts_with(h.hint, 'jobs/') and strpos(h.hint, '/lost') > 0),
     'workers that wait get a hint'
 );
 select is(
-    (select array_agg(t.actor || ' ' || t.to_status order by t.to_status) from jobs.transition as t where t.reason = 'lease_expired'),
+    (select array_agg(l.actor || ' ' || l.to_status order by l.to_status) from jobs.job as j cross join jobs.list_transitions(j) as l
+        where l.reason = 'lease_expired'),
     '{"system failed","system queued"}', 'the history names the system'
 );
 
@@ -71,7 +73,7 @@ reset role;
 select is(q.told, 'later queued, lost queued, spent failed', 'a job whose time has come is let in') from queue as q;
 select ok(
     exists (select from let_in as r cross join lateral unnest(r.hints) as h (hint)
-        where r.task = 'jobs-let-in-delayed' and starts_with(h.hint, 'jobs/') and strpos(h.hint, '/later') > 0),
+        where r.task = 'jobs-tend-queue' and starts_with(h.hint, 'jobs/') and strpos(h.hint, '/later') > 0),
     'with a hint for its workers'
 );
 select is(
@@ -80,15 +82,23 @@ select is(
 from jobs.claim_jobs('next', '{later,lost}', 5, 30) as j;
 
 -- An operator's change stays.
-update schedule.task set every = '1 minute' where name = 'jobs-rescue-expired';
-select core.seed('schedule.task', '{name}', '{"name": "jobs-rescue-expired", "function": "jobs.rescue_expired",
-    "every": "5 seconds", "description": "take jobs back from workers that are gone"}');
+update schedule.task set every = '1 minute' where name = 'jobs-tend-queue';
+select core.seed('schedule.task', '{name}', '{"name": "jobs-tend-queue", "function": "jobs.tend_queue",
+    "every": "1 second", "description": "take jobs back from workers that are gone, let in delayed ones, count"}');
 select is(
-    (select t.every from schedule.task as t where t.name = 'jobs-rescue-expired'), '1 minute', 'a deploy leaves the operator''s interval'
+    (select t.every from schedule.task as t where t.name = 'jobs-tend-queue'), '1 minute', 'a deploy leaves the operator''s interval'
 );
-update schedule.task set is_enabled = false where name = 'jobs-let-in-delayed';
+update schedule.task set is_enabled = false where name = 'jobs-tend-queue';
 select core.set_test_clock('2031-01-01 12:05:00+00');
-select is(array_agg(r.task), '{jobs-rescue-expired}', 'and a task that is off is off') from schedule.run_due() as r;
+select is_empty('select from schedule.run_due()', 'and a task that is off is off');
+
+-- Tables that dead rows have made large are rewritten, one a run.
+select is(jobs.compact_hot(), 0::bigint, 'small tables are left alone');
+insert into jobs.waiting (account_id, job_id, workflow, priority_rank, due_at, max_attempts)
+select :'a', core.new_id(), 'filler', 2, now(), 1 from generate_series(1, 20000);
+delete from jobs.waiting where workflow = 'filler';
+select ok(jobs.compact_hot() > 1000000, 'a large one is rewritten');
+select is((select count(*) from jobs.waiting), 0::bigint, 'with what lives in it');
 
 -- Rights: the clock is their only caller.
 select function_privs_are(

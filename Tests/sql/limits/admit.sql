@@ -22,7 +22,7 @@ select set_eq(
     'select name, scope, route_class, quota, window_seconds, burst from limits.policy',
     $$values ('write-address', 'address', 'write', 20, 60, 20), ('write-all', 'all', 'write', 200, 60, 200),
         ('manage-address', 'address', 'manage', 60, 60, 60), ('read-key', 'key', 'read', 600, 60, 100),
-        ('work-key', 'key', 'work', 6000, 60, 600)$$,
+        ('work-key', 'key', 'work', 6000, 60, 600), ('inbox-address', 'address', 'inbox', 6000, 60, 1000)$$,
     'the policies'
 );
 

@@ -17,6 +17,7 @@ select 1, b.subject, b.full_at, interval '1 second', interval '1 minute'
 from (values ('long', core.now() - interval '61 seconds'), ('just', core.now()), ('not', core.now() + interval '1 minute')) as b (subject, full_at);
 update schedule.task set is_enabled = starts_with(name, 'limits-');
 delete from schedule.run;
+update schedule.state set plan = null, last_slot = null;
 create function pg_temp.buckets() returns text language sql as $$
     select string_agg(b.subject, ',' order by b.subject) from limits.bucket as b
 $$;
@@ -32,6 +33,7 @@ select is(pg_temp.buckets(), 'just,not', 'a small table stays as it is');
 update schedule.task set is_enabled = true where name = 'outbox-trim-events';
 select core.set_test_clock('2031-01-01 12:00:07+00');
 delete from schedule.run;
+update schedule.state set plan = null, last_slot = null;
 create temp table calls (tasks text[]);
 create function pg_temp.turn() returns void language plpgsql as $$
 begin

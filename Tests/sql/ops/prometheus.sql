@@ -6,9 +6,9 @@ delete from ops.server;
 delete from ops.figure;
 delete from ops.uptime_sample;
 delete from schedule.run;
-set local levqor.retention = 'on';
-delete from jobs.job;
-delete from outbox.message;
+select test.clear_jobs();
+delete from outbox.delivery;
+delete from outbox.dead_letter;
 delete from limits.refusal;
 select core.set_test_clock('2031-01-10 12:00:00+00');
 
@@ -72,14 +72,16 @@ select jobs.claim_jobs('me', '{claimed}', 1, 20);
 select jobs.cancel_job(j.account_id, j.id) from jobs.job as j where j.workflow = 'canceled';
 select outbox.send_webhook(x.id::uuid, 'https://example.org/', 'thing.done', '{}')
 from (values (:'a'), (:'a'), (:'b'), (:'b'), (:'b'), (:'b')) as x (id);
-with numbered as (select m.id, row_number() over (order by m.id) as n from outbox.message as m where m.event_type = 'thing.done')
-update outbox.message as m
-set state = case when n.n = 1 then 'sending' when n.n <= 3 then 'dead' when n.n = 4 then 'done' else 'pending' end,
-    lease_token = 1, claimed_at = core.now(), leased_until = case when n.n = 1 then core.now() end,
-    finished_at = case when n.n between 2 and 4 then core.now() end,
-    due_at = core.now() + case n.n when 5 then interval '10 seconds' when 6 then '1 day' else '0' end
+create temp table numbered as
+select d.account_id, d.message_id, row_number() over (order by d.message_id) as n from outbox.delivery as d;
+update outbox.delivery as d
+set lease_token = case when n.n = 1 then 1 end, claimed_at = case when n.n = 1 then core.now() end,
+    wake_at = core.now() + case n.n when 5 then interval '10 seconds' when 6 then '1 day' else '0' end
 from numbered as n
-where m.id = n.id;
+where d.message_id = n.message_id;
+delete from outbox.delivery as d using numbered as n where d.message_id = n.message_id and n.n between 2 and 4;
+insert into outbox.dead_letter (account_id, message_id, reason, died_at)
+select n.account_id, n.message_id, 'answered 500', core.now() from numbered as n where n.n in (2, 3);
 select core.set_test_clock('2031-01-10 12:00:45.5+00');
 select pg_temp.scrape();
 select is(
@@ -116,10 +118,17 @@ insert into schedule.run (task, slot, started_at, finished_at, outcome) values
 ('ops-record-sample', '2031-01-10 12:00:00+00', core.now(), core.now(), 'timed out'),
 ('ops-trim', '2031-01-10 00:00:00+00', core.now(), core.now(), 'succeeded'),
 ('ops-trim', '2031-01-09 00:00:00+00', core.now(), core.now(), 'failed');
+update schedule.state as s
+set plan = schedule.plan_of(t), due_at = d.due_at
+from schedule.task as t, (values
+    ('ops-record-queue', '2031-01-10 12:00:30+00'::timestamptz), ('ops-record-sample', '2031-01-10 12:01:00+00'),
+    ('ops-trim', '2031-01-11 00:00:00+00')
+) as d (task, due_at)
+where t.name = s.task and d.task = s.task;
 select pg_temp.scrape();
 select is(
     pg_temp.of('levqor_schedule_overdue_seconds', 'task'),
-    '{"ops-record-queue": 15.5, "ops-record-sample": 0, "ops-trim": 0}'::jsonb, 'a task is overdue from one slot after its last run'
+    '{"ops-record-queue": 15.5, "ops-record-sample": 0, "ops-trim": 0}'::jsonb, 'a task is overdue from when it was due'
 );
 select is(
     pg_temp.of('levqor_schedule_last_run_failed', 'task'),

@@ -1,9 +1,15 @@
 -- Messages are claimed, reported, retried and given up.
 begin;
-select plan(52);
+select plan(76);
 
 -- Due messages of other tests are out of the way.
-delete from outbox.message;
+create function pg_temp.forget() returns void language sql as $$
+    delete from outbox.delivery;
+    delete from outbox.dead_letter;
+    delete from outbox.attempt;
+    delete from outbox.message;
+$$;
+select pg_temp.forget();
 create temp table t on commit drop as
 select test.make_account('A') as a, test.make_account('B') as b;
 select core.set_test_clock('2030-01-01 12:00:00+00');
@@ -13,7 +19,8 @@ create function pg_temp.send(p_account uuid, p_type text default 'thing.done') r
 $$;
 create temp table claim (
     account_id uuid, id uuid, token bigint, message_id text, method text, url text, headers jsonb, body text,
-    signing_secrets text[], attempt integer, timeout_ms integer, response_cap integer
+    signing_secrets text[], attempt integer, timeout_ms integer, response_cap integer, kind text, signer jsonb, mail jsonb,
+    body_kept integer
 ) on commit drop;
 create function pg_temp.claim(p_limit integer default 32, p_lease integer default 60) returns bigint language sql as $$
     delete from claim;
@@ -34,12 +41,12 @@ select is(outbox.next_due(), core.now(), 'a new message is due');
 select is(pg_temp.claim(), 1::bigint, 'it is claimed');
 select is(pg_temp.claim(), 0::bigint, 'and not again');
 select is(outbox.next_due(), core.now() + interval '1 minute', 'until its lease ends');
-select is((select state from outbox.message), 'sending', 'it is being sent');
+select is((select state from outbox.message_status), 'sending', 'it is being sent');
 
 -- The lease ends without a report.
 select core.set_test_clock('2030-01-01 12:01:00+00');
 create temp table late on commit drop as select * from claim;
-insert into late select m.account_id, m.id, m.lease_token from outbox.message as m;
+insert into late select d.account_id, d.message_id, d.lease_token from outbox.delivery as d;
 select is(pg_temp.claim(), 1::bigint, 'when the lease has ended it is claimed again');
 select is((select attempt from claim), 2, 'as the second attempt');
 select is((select message_id from claim), (select core.show_id('msg', id) from outbox.message), 'under the same message id');
@@ -54,7 +61,7 @@ select is(
     )) as r),
     'ignored sending', 'a report under the old lease changes nothing'
 );
-select is((select late_reports from outbox.message), 1, 'but is counted');
+select is((select count(*) from outbox.late_report where status = 200), 1::bigint, 'but is noted');
 select is(
     (select result from outbox.report_outcomes(jsonb_build_array(jsonb_build_object(
         'account_id', core.new_id(), 'id', core.new_id(), 'token', 1, 'outcome', 'response', 'status', 200)))),
@@ -73,10 +80,11 @@ select results_eq(
 );
 select is(outbox.next_due(), null, 'a delivered message is not due');
 select is(pg_temp.report('{"outcome": "response", "status": 500}'), 'ignored', 'a second report of the same claim is ignored');
-select is((select state from outbox.message), 'done', 'and changes nothing');
+select is((select state from outbox.message_status), 'done', 'and changes nothing');
+select is((select count(*) from outbox.delivery), 0::bigint, 'what is done leaves no row behind in the hot table');
 
 -- The plan.
-delete from outbox.message;
+select pg_temp.forget();
 select pg_temp.send(a) from t;
 create function pg_temp.exhaust() returns setof text language plpgsql as $$
 declare
@@ -101,7 +109,10 @@ select results_eq(
     'failures are retried by the plan, and then the message is dead'
 );
 select is((select count(*) from outbox.attempt where outcome = 'rejected'), 10::bigint, 'every attempt is in the log');
-select is((select state from outbox.redrive_message((select a from t), (select id from outbox.message))), 'pending', 'it is redriven');
+select is((select reason || ' ' || status from outbox.dead_letter), 'answered 503 503', 'it is a dead letter');
+select is((select (outbox.redrive_message((select a from t), m.id)).id = m.id from outbox.message as m), true, 'it is redriven');
+select is((select state || ' ' || attempt from outbox.message_status), 'pending 10', 'and waits, its attempts counted on');
+select is_empty('select from outbox.dead_letter', 'and is no dead letter any more');
 select is((select count(*) from pg_temp.exhaust()), 10::bigint, 'and gets the whole plan again');
 
 -- Verdicts.
@@ -109,7 +120,7 @@ create function pg_temp.try(p_more jsonb, p_jitter double precision default 0.5)
 declare
     v_result text;
 begin
-    delete from outbox.message;
+    perform pg_temp.forget();
     perform pg_temp.send(a) from t;
     perform pg_temp.claim();
     v_result := pg_temp.report(p_more, p_jitter);
@@ -126,6 +137,7 @@ from (values
     ('{"outcome": "failure", "kind": "address_refused"}', 'dead', 'a refused address ends it at once'),
     ('{"outcome": "failure", "kind": "addressRefused"}', 'dead', 'in either spelling'),
     ('{"outcome": "failure", "kind": "invalid_url"}', 'dead', 'an impossible URL ends it at once'),
+    ('{"outcome": "failure", "kind": "credential_missing", "message": "set LEVQOR_CREDENTIAL_X"}', 'dead', 'a credential that is missing too'),
     ('{"outcome": "failure", "status": 200}', 'retry 5.0', 'a failure with a status is no success'),
     ('{"outcome": "response", "status": 429, "retry_after": 60}', 'retry 60.0', 'Retry-After is honoured'),
     ('{"outcome": "response", "status": 429, "retry_after": "61"}', 'retry 61.0', 'as text too'),
@@ -142,7 +154,7 @@ select is(
 select is(pg_temp.try('{"outcome": "response", "status": 503}', 0), 'retry 4.5', 'the jitter shortens the wait by a tenth');
 select is(pg_temp.try('{"outcome": "response", "status": 503}', 1), 'retry 5.5', 'or lengthens it by a tenth');
 select is(pg_temp.try('{"outcome": "failure", "kind": "shutdown"}'), 'retry 5.0', 'a stopping server''s message is sent again');
-select is((select attempt - uncounted_attempts from outbox.message), 0, 'and the plan is as long as before');
+select is((select attempt - uncounted_attempts from outbox.delivery), 0, 'and the plan is as long as before');
 select is(
     (select pg_temp.try(jsonb_build_object('outcome', 'response', 'status', 500, 'body', repeat('x', 5000),
         'headers', jsonb_build_object('big', repeat('y', 9000), 'a', 'b')))), 'retry 5.0', 'a long answer is a failure as any'
@@ -152,7 +164,7 @@ select is(
 );
 
 -- Fairness: one account's backlog does not keep another's message waiting.
-delete from outbox.message;
+select pg_temp.forget();
 select count(pg_temp.send(t.a, 'many.done')) from t, generate_series(1, 100);
 select core.set_test_clock('2030-01-01 12:00:10+00');
 select count(pg_temp.send(t.b, 'few.done')) from t;
@@ -162,10 +174,73 @@ select is(
     'a claim serves every account before it serves one twice'
 );
 
+-- Of many due messages of one account, another one's is found by the round over accounts.
+select pg_temp.forget();
+select count(pg_temp.send(t.a, 'many.done')) from t, generate_series(1, 30);
+select core.set_test_clock('2030-01-01 12:00:20+00');
+select pg_temp.send(t.b, 'few.done') from t;
+select is(
+    (select count(*) from outbox.list_due(2) as l inner join t on t.b = l.account_id), 1::bigint,
+    'also one that is behind more than a claim looks at'
+);
+
+-- A report names several messages, and is whole.
+select pg_temp.forget();
+select count(pg_temp.send(t.a)) from t, generate_series(1, 3);
+select pg_temp.claim();
+select is(pg_temp.report('{"outcome": "response", "status": 200}'), 'done,done,done', 'three are reported in one');
+select is((select count(*) from outbox.attempt), 3::bigint, 'each is in the log');
+
+-- The last lease that runs out.
+select pg_temp.forget();
+select pg_temp.send(a) from t;
+update outbox.delivery set max_attempts = 1;
+select pg_temp.claim();
+select core.set_test_clock(core.now() + interval '61 seconds');
+select is(pg_temp.claim(), 0::bigint, 'what had its last attempt is not claimed again when the lease ends');
+select is((select reason from outbox.dead_letter), 'the lease ran out without a report', 'but dead');
+select is((select outcome from outbox.attempt), 'lost', 'with its last attempt in the log');
+
+-- Mails.
+select pg_temp.forget();
+select outbox.send_mail(a, '{"to": ["a@example.org"]}', 'thing.done') from t;
+select pg_temp.claim();
+select is((select kind || ' ' || mail::text || ' ' || signing_secrets::text from claim), 'mail {"to": ["a@example.org"]} {}', 'a mail is claimed');
+select is(pg_temp.report('{"outcome": "response", "status": 451}'), 'retry', 'a mail that is put off is tried again');
+select core.set_test_clock(core.now() + interval '5 seconds');
+select pg_temp.claim();
+select is(pg_temp.report('{"outcome": "response", "status": 550}'), 'dead', 'one that is refused is not');
+select outbox.send_mail(a, '{"to": ["a@example.org"]}', 'thing.done') from t;
+select pg_temp.claim();
+select is(pg_temp.report('{"outcome": "response", "status": 250, "body": "queued"}'), 'done', 'one that is taken is done');
+
+-- The floor: with many dead entries about, a session begins where it found the first live one.
+select pg_temp.forget();
+update core.setting set value = '0' where name = 'outbox.floor_bytes';
+select pg_temp.send(a) from t;
+select is(outbox.read_floor(core.now()), '-infinity', 'at first it looks from the beginning');
+select pg_temp.claim();
+select is(current_setting('levqor.outbox_floor')::timestamptz, core.now() - interval '250 milliseconds', 'and remembers');
+insert into outbox.delivery (account_id, message_id, wake_at, max_attempts, account_hash)
+select a, core.new_id(), core.now() - interval '1 hour', 1, 0 from t;
+select is_empty('select from outbox.list_due(10)', 'what came in below is not found at once');
+select is(outbox.next_due(), core.now() + interval '1 second', 'but the reactor looks again soon');
+select set_config('levqor.outbox_floor_until', '2000-01-01', false);
+select isnt_empty('select from outbox.list_due(10)', 'and finds it');
+update core.setting set value = '1048576' where name = 'outbox.floor_bytes';
+
+-- Dead rows go by rewriting.
+delete from core.compaction where table_name = 'outbox.delivery';
+update core.setting set value = '1' where name = 'outbox.compact_bytes';
+select cmp_ok(outbox.compact(), '>=', 0::bigint, 'the hot table is rewritten');
+select is((select count(*) from core.compaction where table_name = 'outbox.delivery'), 1::bigint, 'which is noted');
+select is((select count(*) from outbox.delivery), 2::bigint, 'with what is still due');
+
 select function_privs_are('outbox', 'claim_messages', array['text', 'integer', 'integer'], 'levqor_server', array['EXECUTE'], 'the server claims');
 select function_privs_are('outbox', 'report_outcomes', array['jsonb', 'double precision'], 'levqor_server', array['EXECUTE'], 'and reports');
 select function_privs_are('outbox', 'next_due', array[]::text[], 'levqor_server', array['EXECUTE'], 'and asks when');
 select table_privs_are('outbox', 'message', 'levqor_server', array[]::text[], 'but reads no message by itself');
+select table_privs_are('outbox', 'delivery', 'levqor_dba', array[]::text[], 'no report reads the hot table');
 
 select * from finish();
 rollback;

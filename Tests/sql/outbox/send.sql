@@ -1,6 +1,6 @@
--- Messages are written, shown and redriven.
+-- Messages are written: webhooks, calls and mails.
 begin;
-select plan(47);
+select plan(63);
 
 create temp table t on commit drop as select test.make_account() as account;
 grant select on t to public;
@@ -18,8 +18,8 @@ select is(
 );
 select is((select headers ->> 'Content-Type' from m), 'application/json', 'it is sent as JSON');
 select ok((select headers ->> 'User-Agent' from m) <> '', 'it says who sends');
-select is((select state || ' ' || attempt || ' ' || max_attempts from m), 'pending 0 10', 'it waits, with the whole plan before it');
-select is((select due_at from m), core.now(), 'it is due at once');
+select is((select s.state || ' ' || s.attempt || ' ' || s.max_attempts from outbox.message_status as s inner join m on m.id = s.id), 'pending 0 10', 'it waits, with the whole plan before it');
+select is((select s.due_at from outbox.message_status as s inner join m on m.id = s.id), core.now(), 'it is due at once');
 select ok((select is_signed from m), 'it is signed');
 select is(
     outbox.show_deliveries((select account from t), 'things', 'thing_1') #>> '{0,message_id}',
@@ -58,39 +58,66 @@ from (values
     ('http://[a]/', 'a name in brackets')
 ) as u (url, why);
 
--- What a customer sees of an address that was refused.
-insert into outbox.attempt (account_id, message_id, number, outcome, started_at, finished_at, kind, error)
-select account_id, id, a.number, 'failed', core.now(), core.now(), a.kind, a.error
-from m, (values (1, 'address_refused', 'example.org is at 10.0.0.5'), (2, 'addressRefused', '10.0.0.5'), (3, 'timeout', 'too slow')) as a (
-    number, kind, error
-);
+-- Many at once.
+select outbox.send_webhooks(
+    array[account, account, account], array['http://a/', 'http://b/', 'http://a/'], array['x.one', 'x.two', 'x.three'],
+    array['{"n": 1}', '{"n": 2}', null]::jsonb[], 'things', array['thing_7', null, 'thing_8']
+) as ids from t \gset
 select is(
-    jsonb_path_query_array(outbox.show_deliveries((select account from t), 'things', 'thing_1'), '$[0].attempts[*].error'),
-    '["address refused", "address refused", "too slow"]', 'a customer is not told what a name resolves to here'
-);
-select is((select error from outbox.attempt where number = 1 and message_id = (select id from m)), 'example.org is at 10.0.0.5', 'the log is');
-
-select throws_ok(
-    format('select outbox.redrive_message(%L, %L)', (select account from t), (select id from m)),
-    'LQ409', 'only a dead message can be redriven', 'a waiting message can not be redriven'
-);
-select throws_ok(
-    format('select outbox.redrive_message(%L, %L)', (select account from t), core.new_id()),
-    'LQ404', 'no such message', 'an unknown message can not be redriven'
-);
-update outbox.message set state = 'dead', attempt = 10, finished_at = core.now() where id = (select id from m);
-select results_eq(
-    format(
-        'select state, attempt, attempt - uncounted_attempts, due_at from outbox.redrive_message(%L, %L)',
-        (select account from t), (select id from m)
+    (
+        select array_agg(concat_ws(' ', m.url, m.event_type, m.body::jsonb ->> 'data', m.source_domain, m.source_id) order by i.place)
+        from unnest(:'ids'::uuid[]) with ordinality as i (id, place) inner join outbox.message as m on m.id = i.id
     ),
-    'select ''pending'', 10, 0, core.now()', 'a dead message is redriven from the start of the plan'
+    '{"http://a/ x.one {\"n\": 1} things thing_7","http://b/ x.two {\"n\": 2}","http://a/ x.three {} things thing_8"}',
+    'many are written at once, their ids in the order of the arguments'
 );
+select is((select count(*) from outbox.delivery where message_id = any (:'ids'::uuid[])), 3::bigint, 'each is due');
+select is(outbox.send_webhooks('{}', '{}', '{}', '{}'), '{}', 'and of none, none');
+select throws_ok(
+    format('select outbox.send_webhook(%L, %L, %L, null)', (select account from t), 'http://a/', 'No Type'), 'LQ422',
+    'that is no event type', 'a type is dotted'
+);
+
+-- Calls to the outside.
+create function pg_temp.call(p_changes jsonb default '{}') returns uuid language sql as $$
+    select outbox.send_request(
+        (select account from t), coalesce(p_changes ->> 'method', 'PUT'), coalesce(p_changes ->> 'url', 'https://example.org/x'),
+        coalesce(p_changes -> 'headers', '{"X-A": "b"}'), coalesce(p_changes ->> 'body', 'text'), 'thing.asked', 'things', 'thing_3',
+        coalesce(p_changes -> 'signer', '{"scheme": "bearer", "credential": "X"}'), p_changes ->> 'receiver', '{"c": 1}',
+        (p_changes ->> 'max_attempts')::integer, p_changes ->> 'key'
+    )
+$$;
+select pg_temp.call('{"max_attempts": 2, "key": "once"}') as asked \gset
+select is(
+    row(m.method, m.url, m.headers, m.body, m.is_signed, m.signer, m.kind)::text,
+    row('PUT', 'https://example.org/x', '{"X-A": "b"}'::jsonb, 'text', false, '{"scheme": "bearer", "credential": "X"}'::jsonb, 'http')::text,
+    'a call is written as it was asked for'
+) from outbox.message as m where m.id = :'asked';
+select is(d.max_attempts, 2, 'with its own number of attempts') from outbox.delivery as d where d.message_id = :'asked';
+select is(pg_temp.call('{"key": "once", "body": "other"}'), :'asked'::uuid, 'the same key gives the first');
+select is((select count(*) from outbox.message where event_type = 'thing.asked'), 1::bigint, 'and writes nothing');
+select throws_ok(format('select pg_temp.call(%L)', c.changes), 'LQ422', c.message, c.message)
+from (values
+    ('{"method": "TRACE"}', 'that is no method'), ('{"headers": []}', 'headers are an object of names to texts'),
+    ('{"headers": {"a": 1}}', 'headers are an object of names to texts'), ('{"signer": {"credential": "X"}}', 'a signer names its scheme'),
+    ('{"max_attempts": 0}', 'there is one attempt at least'), ('{"receiver": "outbox.nobody"}', 'there is no such receiver'),
+    ('{"receiver": "pg_sleep"}', 'there is no such receiver'), ('{"url": "ftp://a/"}', '"url" is no URL that can be called')
+) as c (changes, message);
+select throws_ok(
+    format('select outbox.send_request(%L, %L, %L, null, %L, %L)', (select account from t), 'POST', 'http://a/', repeat('x', 1048577), 'a.b'),
+    'LQ422', 'the body is longer than a mebibyte', 'a body is bounded'
+);
+select outbox.send_mail(account, '{"to": []}', 'thing.mailed', 'things', 'thing_4', 'mail-key') as mailed from t \gset
+select is(m.kind || ' ' || m.mail::text, 'mail {"to": []}', 'a mail is a message') from outbox.message as m where m.id = :'mailed';
+select is(outbox.send_mail(account, '{"to": [1]}', 'thing.mailed', null, null, 'mail-key'), :'mailed'::uuid, 'with a key of its own too') from t;
+select throws_ok(format('select outbox.send_mail(%L, %L, %L)', (select account from t), '[]', 'a.b'), 'LQ422', 'a mail is an object', 'it is an object');
+
+select is(core.take_hints(), '{}', 'in psql a hint is a NOTIFY') from t;
 select test.become('levqor_owner');
 select test.act_for((select pg_catalog.gen_random_uuid()));
 select is((select count(*) from outbox.message), 0::bigint, 'another account sees no message');
 select test.act_for((select account from t));
-select is((select count(*) from outbox.message), 1::bigint, 'the account sees its own');
+select is((select count(*) from outbox.message), 6::bigint, 'the account sees its own');
 select test.become('none');
 select function_privs_are(
     'outbox', 'send_webhook', array['uuid', 'text', 'text', 'jsonb', 'text', 'text'], 'levqor_server', array[]::text[],

@@ -3,8 +3,11 @@ begin;
 select plan(6);
 
 select results_eq(
-    $$select t.name, t.function, t.every, t.is_enabled, t.origin from schedule.task as t where t.function like 'outbox.%'$$,
-    $$values ('outbox-trim-events', 'outbox.trim_events', interval '1 hour', true, 'file')$$, 'old events are removed'
+    $$select t.name, t.is_alone from schedule.task as t where t.function like 'outbox.%' and t.is_enabled order by 1$$,
+    $$values ('outbox-call-receivers', false), ('outbox-compact', true), ('outbox-drop-days', true), ('outbox-make-days', true),
+        ('outbox-measure-backlog', false), ('outbox-tend-endpoints', false), ('outbox-trim-events', false), ('outbox-trim-old', false),
+        ('outbox-trim-tallies', false), ('outbox-work-replays', false)$$,
+    'the clock tends the outbox; what takes a table''s lock runs alone'
 );
 
 select core.set_test_clock('2031-01-01 12:30:00+00');

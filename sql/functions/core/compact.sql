@@ -6,7 +6,7 @@
 -- had within 50 ms, so that nobody queues behind it. A reader of the table with an older snapshot would find it empty: no
 -- role of reports may read hot tables.
 
-create or replace function core.compact(p_table regclass, p_condition text)
+create or replace function core.compact(p_table regclass, p_condition text, p_least_bytes bigint default null)
 returns bigint
 language plpgsql
 volatile
@@ -15,7 +15,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_bytes bigint := pg_relation_size(p_table);
-    v_least bigint := core.integer_setting('core.compact_bytes');
+    v_least bigint := coalesce(p_least_bytes, core.integer_setting('core.compact_bytes'));
     v_lock_timeout text := current_setting('lock_timeout');
     v_left bigint;
 begin
@@ -60,8 +60,8 @@ begin
     return v_bytes - v_left;
 end;
 $$;
-comment on function core.compact(regclass, text) is
-$$Rewrite a hot table when it has grown to the setting core.compact_bytes, and to four times what the last rewriting left.
+comment on function core.compact(regclass, text, bigint) is
+$$Rewrite a hot table when it has grown to p_least_bytes (by default the setting core.compact_bytes), and to four times what the last rewriting left.
 
 p_table: one that no reporting role reads. p_condition: SQL of the rows to keep. Gives the bytes won; 0 when there is nothing to
 win, or the table is in use. Raises 42501 when row-level security would hide rows. For tasks, each in a transaction of its own.$$;

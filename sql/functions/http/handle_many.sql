@@ -85,7 +85,7 @@ declare
     v_name text;
 begin
     if p_body is not null and exists (
-        select from http.route_argument as a where a.route_id = p_route_id and a.name = 'body'
+        select from http.route_argument as a where a.route_id = p_route_id and a.name = 'body' and a.type <> 'bytea'
     ) then
         v_takes_body := true;
     elsif p_body is not null then
@@ -106,7 +106,7 @@ begin
         order by a.ordinal
     loop
         v_known := v_known || v_argument.name;
-        if v_argument.name = 'body' then
+        if v_argument.name = 'body' and v_argument.type <> 'bytea' then
             v_list := v_list || ', p_body => $2';
             continue;
         end if;
@@ -141,6 +141,10 @@ begin
         if v_kind = 'number' then
             v_list := v_list || ', '
                 || http.bind_number(v_argument.name, v_argument.type, v_values ->> v_argument.name);
+        elsif v_argument.type = 'bytea' then
+            v_list := v_list || format(
+                ', p_%s => pg_catalog.decode($1 ->> %L, ''base64'')', v_argument.name, v_argument.name
+            );
         elsif v_kind = 'array' then
             v_list := v_list || format(
                 ', p_%s => array(select pg_catalog.jsonb_array_elements_text($1 -> %L))::%s',
@@ -173,7 +177,7 @@ comment on function http.bind_arguments(integer, jsonb, jsonb) is
 $$Turn parameters and JSON members into named, typed arguments: the argument list of a call, with the values in $1 and the
 body in $2.
 
-Numbers and booleans of path and query may come as text. Raises LQ422 for a missing, unknown or wrongly typed one, and for a
+Numbers and booleans of path and query may come as text; bytea comes as base64. Raises LQ422 for a missing, unknown or wrongly typed one, and for a
 body that is no object; LQ500 when the route's function has gone.$$;
 
 create or replace function http.judge(
@@ -568,6 +572,8 @@ declare
     v_verdict limits.verdict;
     v_is_limiter_broken boolean := false;
     v_is_quota_broken boolean := false;
+    v_has_continued boolean;
+    v_is_continued boolean;
     v_bears_keys boolean;
     v_keys text[];
     v_fingerprints bytea[];
@@ -615,7 +621,12 @@ begin
         return;
     end if;
     v_left := array_fill(true, array[cardinality(v_calls)]);
-    v_bears_keys := strpos(p_contexts::text, 'idempotency_key') > 0;
+    v_context := p_contexts::text;
+    v_bears_keys := strpos(v_context, 'idempotency_key') > 0;
+    v_has_continued := strpos(v_context, 'continue') > 0;
+    if v_has_continued then
+        v_calls := http.resume_calls(v_calls, p_contexts);
+    end if;
     if v_bears_keys then
         v_keys := array_fill(null::text, array[cardinality(v_calls)]);
         v_fingerprints := array_fill(null::bytea, array[cardinality(v_calls)]);
@@ -743,11 +754,12 @@ begin
         v_response := null;
         v_more := http.show_more(v_call.account_id, v_call.key_id, v_call.tier, v_verdict.decision)::jsonb;
         select r.* into v_route from http.route as r where r.id = v_call.route_id;
+        v_is_continued := v_has_continued and p_contexts[i] ? 'continue';
 
         if v_call.refusal = 'stale' then
             outcome := 'stale';
         elsif v_call.refusal is not null or v_verdict.is_refused
-            or v_is_limiter_broken and (v_call.limit_class is not null or v_call.is_metered)
+            or v_is_limiter_broken and not v_is_continued and (v_call.limit_class is not null or v_call.is_metered)
                 and (v_route.when_limiter_fails = 'closed' or v_is_quota_broken and v_call.is_metered)
         then
             -- Also behind a call that ended the batch: what is sent again counts as admitted.
@@ -794,7 +806,11 @@ begin
                 if v_route.method = 'GET' then
                     perform set_config('transaction_read_only', 'on', true);
                 end if;
-                v_response := http.call_single(v_route, p_parameters[i]::jsonb, nullif(p_bodies[i], '')::jsonb);
+                if v_is_continued then
+                    v_response := http.call_continued(p_contexts[i] -> 'continue');
+                else
+                    v_response := http.call_single(v_route, p_parameters[i]::jsonb, nullif(p_bodies[i], '')::jsonb);
+                end if;
                 if v_route.method = 'GET' then
                     -- Read-only can not be switched off again but by undoing the subtransaction.
                     raise exception using errcode = 'LQUND', message = 'end of a reading call';
@@ -840,7 +856,13 @@ begin
                     'message', format('%s answered nothing', v_route.function)
                 ));
             end if;
-            if v_response.wait_for is not null then
+            if v_response.wait_for = '{call-out}' then
+                outcome := 'call';
+                v_more := v_more || jsonb_build_object('call_out', v_response.body::jsonb || jsonb_build_object(
+                    'caller', jsonb_strip_nulls(to_jsonb(v_call)),
+                    'round', coalesce((p_contexts[i] #>> '{continue,round}')::integer, 0) + 1
+                ));
+            elsif v_response.wait_for is not null then
                 outcome := 'wait';
                 v_more := v_more || jsonb_build_object(
                     'wait_for', v_response.wait_for, 'wait_until', v_response.wait_until,
@@ -897,10 +919,12 @@ $$Answer many calls in one statement and one commit. The server's only way in; t
 
 One array element a call: request id; route and its version, as http.load_routes() gave them; API key; address; user agent;
 parameters (JSON object text of path and query); body (JSON text, or null); context (JSON: account to act for, admitted: true
-when this call was charged before, wait_until of a parked call, idempotency_key, has_replica: true when the server has one).
+when this call was charged before, wait_until of a parked call, idempotency_key, has_replica: true when the server has one, continue
+of a call that called out: it names the caller, so whoever may execute this function is trusted with every account).
 
 One row a call. outcome: done (status, headers as JSON, body); stale (load the routes again and send again); again (send again,
-admitted, alone if it bears a sqlstate); wait (more.wait_for, more.wait_until); replica (hand the body to http.read_many() there). hints: TOPIC tab COUNT. more: JSON with account,
+admitted, alone if it bears a sqlstate); wait (more.wait_for, more.wait_until); call (send more.call_out.request to the outside, then
+send the call again, admitted, with context.continue: more.call_out and the outcome); replica (hand the body to http.read_many() there). hints: TOPIC tab COUNT. more: JSON with account,
 key, sqlstate, fault (for the log, never for the client), reveal, decision (for the access record), deny (of a refusal that the server
 may repeat from memory: limits.show_memory()).$$;
 grant execute on function http.handle_many(

@@ -18,6 +18,7 @@ as $$
         when p_type = 'date' then '{"type": "string", "format": "date"}'
         when p_type = 'uuid' then '{"type": "string", "format": "uuid"}'
         when p_type in ('json', 'jsonb') then '{}'
+        when p_type = 'bytea' then '{"type": "string", "contentEncoding": "base64"}'
         else '{"type": "string"}'
     end
 $$;
@@ -88,7 +89,9 @@ as $$
         union
         select '404' where p_route.path like '%{%' or p_route.mode = 'development'
         union
-        select u.status from unnest(array['408', '413', '415']) as u (status) where p_route.request_schema is not null
+        select u.status
+        from unnest(array['408', '413', '415']) as u (status)
+        where p_route.request_schema is not null or p_route.body_kind = 'raw' and u.status <> '415'
         union
         select '429' where p_route.limit_class is not null
         union
@@ -177,10 +180,15 @@ as $$
         ) as p
         having count(*) > 0
     ), '{}')
-    || case when p_route.request_schema is null then '{}' else jsonb_build_object('requestBody', jsonb_build_object(
-        'required', coalesce(jsonb_array_length(p_route.request_schema -> 'required'), 0) > 0,
-        'content', jsonb_build_object('application/json', jsonb_build_object('schema', p_route.request_schema))
-    )) end
+    || case
+        when p_route.body_kind = 'raw' then '{"requestBody": {"required": false,
+            "description": "Any bytes of any type: they are taken as they come.", "content": {"*/*": {}}}}'::jsonb
+        when p_route.request_schema is null then '{}'
+        else jsonb_build_object('requestBody', jsonb_build_object(
+            'required', coalesce(jsonb_array_length(p_route.request_schema -> 'required'), 0) > 0,
+            'content', jsonb_build_object('application/json', jsonb_build_object('schema', p_route.request_schema))
+        ))
+    end
     from http.read_comment(p_route.function) as c
 $$;
 comment on function http.describe_route(http.route) is

@@ -74,6 +74,22 @@ Try once more; if it stays, ask for help and quote request_id: it finds the entr
             'The service is overloaded, restarting, cannot count rates, or waited for a lock too long. Nothing was changed.
 
 Try again after Retry-After seconds, with a growing pause.'
+        when 'signature-invalid' then
+            'The signature is missing or malformed, was made too long ago, or fits none of the secrets that count here.
+
+Sign the very bytes that are sent, with the secret that both sides hold, and send the time with it.'
+        when 'gone' then
+            'What was here was switched off on purpose.
+
+Stop sending to it, or ask the operator to open it again.'
+        when 'bad-gateway' then
+            'A service outside, which this call needs, refused, or could not be reached.
+
+Try again in a while. detail tells what is known.'
+        when 'gateway-timeout' then
+            'A service outside, which this call needs, did not answer in time: it may have done its part.
+
+Look before you send it again, unless an Idempotency-Key came with it.'
         when 'outcome-unknown' then
             'The connection to the database broke while the request was being carried out: it may or may not be done.
 

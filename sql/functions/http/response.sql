@@ -49,6 +49,22 @@ $$Ask the server to park the request, with no connection held, and to call again
 p_topics: as in core.hint; a part may be *. p_until: the end, which the next call finds in http.wait_until(); from then on it
 must answer.$$;
 
+create or replace function http.need_secrets(p_names text[])
+returns http.response
+language sql
+stable
+security invoker
+as $$
+    select row(null, null, null, '{secrets}'::text[] || p_names, core.now(), null)::http.response
+$$;
+comment on function http.need_secrets(text[]) is
+$$Ask the server for the values of secrets that it holds, and to call again with them at once: only of routes that take a raw body,
+whose argument p_secrets has them as a JSON object by name.
+
+p_names: credential/NAME, a credential of the server's environment; derived/NAME, a secret that it derives from its master key. One
+that the server does not have is null in p_secrets. Nothing of the first call stays but what it wrote; a second such answer is
+refused with 503.$$;
+
 create or replace function http.wait_until()
 returns timestamptz
 language sql

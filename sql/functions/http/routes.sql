@@ -65,7 +65,8 @@ create or replace function http.register_route(
     p_plural_function text default null,
     p_is_metered boolean default false,
     p_when_limiter_fails text default 'closed',
-    p_constant jsonb default null
+    p_constant jsonb default null,
+    p_body_kind text default 'json'
 )
 returns void
 language sql
@@ -80,12 +81,12 @@ as $$
         'limit_class', p_limit_class, 'mode', p_mode, 'is_sensitive', p_is_sensitive,
         'request_schema', p_request_schema, 'parameters', p_parameters, 'responses', p_responses,
         'plural_function', p_plural_function, 'is_metered', p_is_metered, 'when_limiter_fails', p_when_limiter_fails,
-        'constant', p_constant
+        'constant', p_constant, 'body_kind', p_body_kind
     ))
 $$;
 comment on function http.register_route(
     text, text, text, text, text[], text, integer, integer, text, text, boolean, jsonb, jsonb, jsonb, text, text, boolean,
-    text, jsonb
+    text, jsonb, text
 ) is
 $$Register a route of the product, beside its function. Repeatable; keeps what an operator changed.
 
@@ -161,7 +162,13 @@ as $$
         where a.name not like 'p\_%'
         union all
         select 'it takes a body but has no request_schema'
-        where r.method in ('PUT', 'PATCH') and r.request_schema is null
+        where r.method in ('PUT', 'PATCH') and r.request_schema is null and r.body_kind = 'json'
+        union all
+        select 'it takes a raw body, and ' || r.function || ' has no argument ' || n.name || ' ' || n.type
+        from (values ('body', 'bytea'), ('headers', 'jsonb'), ('secrets', 'jsonb')) as n (name, type)
+        where r.body_kind = 'raw' and p.oid is not null and not exists (
+            select from http.route_argument as a where a.route_id = r.id and a.name = n.name and a.type = n.type
+        )
         union all
         select 'a constant is public: nobody checks a key for it' where r.constant is not null and r.access <> 'public'
         union all
@@ -177,7 +184,8 @@ $$Routes whose row and function do not fit, with the reason. A server does not s
 create or replace function http.load_routes(p_skip_bad boolean default false)
 returns table (
     id integer, method text, path text, version integer, lane text, timeout_ms integer, body_cap integer,
-    request_schema text, parameters text, limit_class text, constant text, access text, reads_replica boolean
+    request_schema text, parameters text, limit_class text, constant text, access text, reads_replica boolean,
+    body_kind text
 )
 language plpgsql
 volatile
@@ -203,7 +211,7 @@ begin
     select
         r.id, r.method, r.path, r.version, r.lane, r.timeout_ms, r.body_cap,
         http.resolve_schema(r.request_schema)::text, r.parameters::text, r.limit_class, r.constant::text, r.access,
-        r.reads_replica
+        r.reads_replica, r.body_kind
     from http.route as r
     where r.is_enabled
         and (r.mode = 'any' or core.text_setting('core.environment') = 'development')

@@ -9,6 +9,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_job jobs.job;
+    v_waiting jobs.waiting;
 begin
     v_job := jobs.lock_job(p_account_id, p_id);
     if v_job.status in ('succeeded', 'failed') then
@@ -18,20 +19,38 @@ begin
             hint = 'Only a queued or running job can be canceled.';
     end if;
 
-    if v_job.status = 'queued' then
-        update jobs.job as j
-        set
-            status = 'canceled', reason = 'canceled', is_delayed = false,
-            cancel_requested_at = core.now(), finished_at = core.now()
-        where j.account_id = v_job.account_id and j.id = v_job.id
-        returning j.* into v_job;
-    elsif v_job.status = 'running' and v_job.cancel_requested_at is null then
-        update jobs.job as j
-        set cancel_requested_at = core.now()
-        where j.account_id = v_job.account_id and j.id = v_job.id
-        returning j.* into v_job;
+    if v_job.status = 'canceled' or v_job.cancel_requested_at is not null then
+        return v_job;
     end if;
-    return v_job;
+    insert into jobs.event (account_id, job_id, kind, attempt, actor, happened_at)
+    values (v_job.account_id, v_job.id, 'cancel_requested', v_job.attempt, core.current_actor(), core.now());
+    if v_job.status = 'running' then
+        update jobs.running as r
+        set cancel_requested_at = core.now()
+        where r.account_id = v_job.account_id and r.job_id = v_job.id;
+        return jobs.find_job(v_job.account_id, v_job.id);
+    end if;
+
+    delete from jobs.waiting as w
+    where w.account_id = v_job.account_id and w.job_id = v_job.id
+    returning w.* into v_waiting;
+    insert into jobs.outcome (
+        account_id, job_id, workflow, status, reason, attempt, max_attempts, finished_by, cancel_requested_at,
+        finished_at, error
+    )
+    values (
+        v_job.account_id, v_job.id, v_job.workflow, 'canceled', 'canceled', v_job.attempt, v_job.max_attempts,
+        core.current_actor(), core.now(), greatest(core.now(), v_job.created_at), v_job.error
+    );
+    insert into jobs.tally_change (account_id, workflow, hour, waiting, canceled)
+    values (v_job.account_id, v_job.workflow, jobs.hour_of(core.now()), -1, 1);
+    if v_waiting.unique_while <> 'ever' then
+        perform jobs.release_keys(array[v_job.account_id], array[v_job.id]);
+    end if;
+    if v_waiting.has_callback then
+        perform jobs.tell_ends(array[v_job.account_id], array[v_job.id]);
+    end if;
+    return jobs.find_job(v_job.account_id, v_job.id);
 end;
 $$;
 comment on function jobs.cancel_job(uuid, uuid) is

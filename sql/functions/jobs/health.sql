@@ -1,37 +1,77 @@
--- How the queue is. Bounded in cost: each figure stops counting at a cap.
+-- How the queue is. Bounded in cost: nothing is counted; the counts come from jobs.tally and jobs.hour.
 
-create or replace function jobs.count_up_to(p_status text, p_since timestamptz, p_cap integer)
+create or replace function jobs.fold_tallies()
 returns bigint
 language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_now timestamptz := core.now();
+    v_changes jobs.tally_change[];
+begin
+    -- One at a time: two would meet in the rows of the sums.
+    if not pg_try_advisory_xact_lock(hashtextextended('jobs.fold_tallies', 0)) then
+        return 0;
+    end if;
+    with gone as (
+        delete from jobs.tally_change as c returning c.*
+    )
+    select array_agg(g) into v_changes from gone as g;
+    if v_changes is null then
+        return 0;
+    end if;
+    insert into jobs.tally as t (account_id, workflow, waiting, running, folded_at)
+    select c.account_id, c.workflow, sum(c.waiting), sum(c.running), v_now
+    from unnest(v_changes) as c
+    group by c.account_id, c.workflow
+    on conflict on constraint tally_pkey do update
+    set
+        waiting = t.waiting + excluded.waiting, running = t.running + excluded.running, folded_at = excluded.folded_at;
+    delete from jobs.tally as t
+    where t.waiting = 0 and t.running = 0 and t.folded_at < v_now - interval '1 day';
+    insert into jobs.hour as h (account_id, workflow, hour, submitted, succeeded, failed, canceled)
+    select
+        c.account_id, c.workflow, c.hour, sum(c.submitted), sum(c.succeeded), sum(c.failed), sum(c.canceled)
+    from unnest(v_changes) as c
+    group by c.account_id, c.workflow, c.hour
+    having sum(c.submitted) <> 0 or sum(c.succeeded) <> 0 or sum(c.failed) <> 0 or sum(c.canceled) <> 0
+    on conflict on constraint hour_pkey do update
+    set
+        submitted = h.submitted + excluded.submitted,
+        succeeded = h.succeeded + excluded.succeeded,
+        failed = h.failed + excluded.failed,
+        canceled = h.canceled + excluded.canceled;
+    return cardinality(v_changes);
+end;
+$$;
+comment on function jobs.fold_tallies() is
+$$Fold the differences of jobs.tally_change into jobs.tally and jobs.hour. A task of the clock. Gives how many there were.$$;
+
+create or replace function jobs.count_by_status(p_since timestamptz)
+returns table (queued bigint, running bigint, succeeded bigint, failed bigint, canceled bigint)
+language sql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-begin
-    if p_status = 'queued' then
-        return (
-            select count(*)
-            from (
-                select from jobs.job as j where j.status = 'queued' and not j.is_delayed
-                union all
-                select from jobs.job as j where j.status = 'queued' and j.is_delayed
-                limit p_cap
-            ) as c
-        );
-    end if;
-    if p_status = 'running' then
-        return (select count(*) from (select from jobs.job as j where j.status = 'running' limit p_cap) as c);
-    end if;
-    return (
-        select count(*)
-        from (
-            select from jobs.job as j where j.finished_at >= p_since and j.status = p_status limit p_cap
-        ) as c
-    );
-end;
+    select
+        coalesce(sum(c.waiting), 0)::bigint, coalesce(sum(c.running), 0)::bigint, coalesce(sum(c.succeeded), 0)::bigint,
+        coalesce(sum(c.failed), 0)::bigint, coalesce(sum(c.canceled), 0)::bigint
+    from (
+        select t.waiting, t.running, 0 as succeeded, 0 as failed, 0 as canceled from jobs.tally as t
+        union all
+        select 0, 0, h.succeeded, h.failed, h.canceled from jobs.hour as h where h.hour >= p_since
+        union all
+        select
+            d.waiting, d.running, case when d.hour >= p_since then d.succeeded else 0 end,
+            case when d.hour >= p_since then d.failed else 0 end, case when d.hour >= p_since then d.canceled else 0 end
+        from jobs.tally_change as d
+    ) as c
 $$;
-comment on function jobs.count_up_to(text, timestamptz, integer) is
-$$Count jobs in a status, but not beyond p_cap. Final ones: those that ended at or after p_since.$$;
+comment on function jobs.count_by_status(timestamptz) is
+$$How many jobs wait and run, and how many ended in the hours from p_since on, exactly, of those the caller may see.$$;
 
 create or replace function jobs.find_oldest_due(p_accounts integer default 1000)
 returns timestamptz
@@ -43,18 +83,18 @@ as $$
     -- From account to account by steps in the index, and to the head of each priority.
     with recursive visited as (
         select (
-            select j.account_id
-            from jobs.job as j
-            where j.status = 'queued' and not j.is_delayed
-            order by j.account_id
+            select w.account_id
+            from jobs.waiting as w
+            where not w.is_delayed
+            order by w.account_id
             limit 1
         ) as account_id, 1 as visit
         union all
         select (
-            select j.account_id
-            from jobs.job as j
-            where j.status = 'queued' and not j.is_delayed and j.account_id > v.account_id
-            order by j.account_id
+            select w.account_id
+            from jobs.waiting as w
+            where not w.is_delayed and w.account_id > v.account_id
+            order by w.account_id
             limit 1
         ), v.visit + 1
         from visited as v
@@ -64,18 +104,17 @@ as $$
     from visited as v
     cross join (values (1::smallint), (2::smallint), (3::smallint)) as r (priority_rank)
     cross join lateral (
-        select j.due_at
-        from jobs.job as j
-        where j.status = 'queued' and not j.is_delayed
-            and j.account_id = v.account_id and j.priority_rank = r.priority_rank
-        order by j.due_at, j.id
+        select w.due_at
+        from jobs.waiting as w
+        where not w.is_delayed and w.account_id = v.account_id and w.priority_rank = r.priority_rank
+        order by w.due_at, w.job_id
         limit 1
     ) as h
 $$;
 comment on function jobs.find_oldest_due(integer) is
 $$Since when the oldest claimable job has been due, of the first p_accounts accounts that have any; null: none waits.$$;
 
-create or replace function jobs.queue_health(p_cap integer default 10000)
+create or replace function jobs.queue_health()
 returns jsonb
 language plpgsql
 stable
@@ -85,26 +124,21 @@ set jit = off
 as $$
 declare
     v_now timestamptz := core.now();
-    v_since timestamptz := core.now() - interval '24 hours';
-    v_queued bigint := jobs.count_up_to('queued', v_since, p_cap);
-    v_running bigint := jobs.count_up_to('running', v_since, p_cap);
-    v_succeeded bigint := jobs.count_up_to('succeeded', v_since, p_cap);
-    v_failed bigint := jobs.count_up_to('failed', v_since, p_cap);
-    v_canceled bigint := jobs.count_up_to('canceled', v_since, p_cap);
+    v_since timestamptz := jobs.hour_of(core.now() - interval '23 hours');
+    v_counts record;
     v_oldest_seconds numeric := round(extract(epoch from v_now - jobs.find_oldest_due()), 3);
-    v_overdue_seconds numeric := round(extract(epoch from v_now - (
-        select j.leased_until from jobs.job as j where j.status = 'running' order by j.leased_until limit 1
-    )), 3);
+    v_overdue_seconds numeric := round(extract(epoch from v_now - (select min(r.leased_until) from jobs.running as r)), 3);
     v_limit bigint := core.integer_setting('jobs.healthy_wait_seconds');
 begin
+    select c.* into v_counts from jobs.count_by_status(v_since) as c;
     return jsonb_build_object(
         'healthy', coalesce(v_oldest_seconds, 0) <= v_limit and coalesce(v_overdue_seconds, 0) <= v_limit,
         'queue_stats', jsonb_build_object(
-            'queued', v_queued, 'running', v_running, 'succeeded', v_succeeded,
-            'failed', v_failed, 'canceled', v_canceled,
-            'total', v_queued + v_running + v_succeeded + v_failed + v_canceled
+            'queued', v_counts.queued, 'running', v_counts.running, 'succeeded', v_counts.succeeded,
+            'failed', v_counts.failed, 'canceled', v_counts.canceled,
+            'total',
+            v_counts.queued + v_counts.running + v_counts.succeeded + v_counts.failed + v_counts.canceled
         ),
-        'is_capped', greatest(v_queued, v_running, v_succeeded, v_failed, v_canceled) >= p_cap,
         'since', v_since,
         'oldest_queued_seconds', case when v_oldest_seconds is not null then greatest(v_oldest_seconds, 0) end,
         'oldest_lease_overdue_seconds', case when v_overdue_seconds > 0 then v_overdue_seconds end,
@@ -112,12 +146,12 @@ begin
     );
 end;
 $$;
-comment on function jobs.queue_health(integer) is
-$$How the queue is: {healthy, queue_stats: {queued, running, succeeded, failed, canceled, total}, is_capped, since,
-oldest_queued_seconds, oldest_lease_overdue_seconds, timestamp}, over what the caller may see.
+comment on function jobs.queue_health() is
+$$How the queue is: {healthy, queue_stats: {queued, running, succeeded, failed, canceled, total}, since, oldest_queued_seconds,
+oldest_lease_overdue_seconds, timestamp}, over what the caller may see.
 
-queued and running are all there are; the final ones those of the last 24 hours; each is counted up to p_cap, and is_capped tells
-whether one reached it. healthy: no claimable job waits, and no lease is overdue, for longer than jobs.healthy_wait_seconds.$$;
+queued and running are all there are; the final ones those of this hour and the 23 before it. healthy: no claimable job waits, and
+no lease is overdue, for longer than jobs.healthy_wait_seconds.$$;
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[

@@ -1,5 +1,93 @@
 -- Read jobs: one, its history, pages of them.
 
+create or replace function jobs.list_attempts(p_job jobs.job)
+returns table (
+    number integer, worker text, outcome text, reason text, error jsonb, started_at timestamptz, finished_at timestamptz,
+    leased_until timestamptz, claimed_by text, finished_by text, next_due_at timestamptz
+)
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select
+        a.number, a.worker, a.outcome, a.reason, a.error, a.started_at, a.finished_at, null::timestamptz, a.claimed_by,
+        a.finished_by, a.next_due_at
+    from jobs.attempt as a
+    where a.account_id = p_job.account_id and a.job_id = p_job.id
+    union all
+    select
+        o.attempt, o.worker, case when o.reason = 'lease_expired' then 'lost' else o.status end, o.reason, o.error,
+        o.attempt_started_at, o.finished_at, null, o.claimed_by, o.finished_by, null
+    from jobs.outcome as o
+    -- Without a token it ended while it waited: its last attempt is among those above.
+    where o.account_id = p_job.account_id and o.job_id = p_job.id and o.lease_token is not null
+    union all
+    select r.attempt, r.worker, null, null, null, r.started_at, null, r.leased_until, r.claimed_by, null, null
+    from jobs.running as r
+    where r.account_id = p_job.account_id and r.job_id = p_job.id
+    order by 1
+$$;
+comment on function jobs.list_attempts(jobs.job) is
+$$The attempts of a job in their order, the running one (without outcome) and the last one among them.$$;
+
+create or replace function jobs.list_transitions(p_job jobs.job)
+returns table (from_status text, to_status text, reason text, attempt integer, actor text, at timestamptz)
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select t.from_status, t.to_status, t.reason, t.attempt, t.actor, t.at
+    from (
+        select 0 as number, 0 as step, null as from_status, 'queued' as to_status, 'submitted' as reason, 0 as attempt,
+            p_job.submitted_by as actor, p_job.created_at as at
+        union all
+        select a.number, 1, 'queued', 'running', 'claimed', a.number, a.claimed_by, a.started_at
+        from jobs.list_attempts(p_job) as a
+        union all
+        select
+            a.number, 2, 'running',
+            case
+                when a.next_due_at is not null then 'queued'
+                when a.number = p_job.attempt and p_job.finished_at is not null then p_job.status
+                else 'failed'
+            end,
+            a.reason, a.number, a.finished_by, a.finished_at
+        from jobs.list_attempts(p_job) as a
+        where a.finished_at is not null
+        union all
+        select e.attempt, 3, 'failed', 'queued', 'redriven', e.attempt, e.actor, e.happened_at
+        from jobs.event as e
+        where e.account_id = p_job.account_id and e.job_id = p_job.id and e.kind = 'redriven'
+        union all
+        select o.attempt, 4, 'queued', o.status, o.reason, o.attempt, o.finished_by, o.finished_at
+        from jobs.outcome as o
+        where o.account_id = p_job.account_id and o.job_id = p_job.id and o.lease_token is null
+    ) as t
+    order by t.number, t.step, t.at
+$$;
+comment on function jobs.list_transitions(jobs.job) is
+$$Every change of a job's status, with who and when, from when it was handed in. select * from jobs.list_transitions(j).$$;
+
+create or replace view jobs.transition with (security_invoker = true) as
+select
+    j.account_id, j.id as job_id, t.from_status, t.to_status, t.reason, t.attempt, t.actor, t.at as happened_at
+from jobs.job as j
+cross join lateral jobs.list_transitions(j) as t;
+comment on view jobs.transition is
+'Every change of every job''s status, with who and when, in order within a job: put together from what jobs.job shows. Ask for one job '
+'or a few.';
+comment on column jobs.transition.account_id is 'account of the job';
+comment on column jobs.transition.job_id is 'the job';
+comment on column jobs.transition.from_status is 'status before; null: it was handed in';
+comment on column jobs.transition.to_status is 'status after';
+comment on column jobs.transition.reason is
+'why: submitted, claimed, completed, attempt_failed, attempt_expired, lease_expired, snoozed, redriven, canceled';
+comment on column jobs.transition.attempt is 'attempts begun by then';
+comment on column jobs.transition.actor is 'who: user_…, key_…, system, or role:NAME';
+comment on column jobs.transition.happened_at is 'when';
+
 create or replace function jobs.show_history(p_job jobs.job)
 returns jsonb
 language sql
@@ -10,27 +98,19 @@ as $$
     select jsonb_build_object(
         'payload', p_job.payload,
         'result', p_job.result,
-        'attempts', coalesce((
-            select jsonb_agg(jsonb_build_object(
+        'attempts', (
+            select coalesce(jsonb_agg(jsonb_build_object(
                 'number', a.number, 'worker', a.worker, 'outcome', a.outcome, 'error', a.error,
-                'started_at', a.started_at, 'finished_at', a.finished_at, 'leased_until', null
-            ) order by a.number)
-            from jobs.attempt as a
-            where a.account_id = p_job.account_id and a.job_id = p_job.id
-        ), '[]') || case when p_job.status = 'running' then jsonb_build_array(jsonb_build_object(
-            'number', p_job.attempt, 'worker', p_job.worker, 'outcome', null, 'error', null,
-            'started_at', p_job.attempt_started_at, 'finished_at', null, 'leased_until', p_job.leased_until
-        )) else '[]' end,
+                'started_at', a.started_at, 'finished_at', a.finished_at, 'leased_until', a.leased_until
+            ) order by a.number), '[]')
+            from jobs.list_attempts(p_job) as a
+        ),
         'transitions', (
-            select jsonb_build_array(jsonb_build_object(
-                'from', null, 'to', 'queued', 'reason', 'submitted', 'attempt', 0, 'actor', p_job.submitted_by,
-                'at', p_job.created_at
-            )) || coalesce(jsonb_agg(jsonb_build_object(
+            select jsonb_agg(jsonb_build_object(
                 'from', t.from_status, 'to', t.to_status, 'reason', t.reason, 'attempt', t.attempt, 'actor', t.actor,
-                'at', t.happened_at
-            ) order by t.id), '[]')
-            from jobs.transition as t
-            where t.account_id = p_job.account_id and t.job_id = p_job.id
+                'at', t.at
+            ))
+            from jobs.list_transitions(p_job) as t
         ),
         'deliveries', outbox.show_deliveries(p_job.account_id, 'jobs', core.show_id('job', p_job.id))
     )
@@ -54,38 +134,48 @@ stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    -- Where the jobs of a status are: the others are not looked at.
+    v_from text := case
+        when p_status = 'queued' then 'jobs.waiting as k'
+        when p_status = 'running' then 'jobs.running as k'
+        when p_status is not null then 'jobs.outcome as k'
+    end;
 begin
     -- Only the filters that are given: each combination is planned with its own index. An id's time part is created_at.
     return query execute
-        'select j.* from jobs.job as j where true'
-        || case when p_account_id is not null then ' and j.account_id = $1' else '' end
+        'select j.* from (select s.account_id, s.id from '
+        || coalesce(v_from || ' inner join jobs.submission as s on s.account_id = k.account_id and s.id = k.job_id',
+            'jobs.submission as s')
+        || ' where true'
+        || case when v_from like '%outcome%' then ' and k.status = ' || quote_literal(p_status) else '' end
+        || case when v_from is not null and p_account_id is not null then ' and k.account_id = $1' else '' end
+        || case when v_from is not null and p_workflow is not null then ' and k.workflow = $2' else '' end
+        || case when v_from is not null and p_before_id is not null then ' and k.job_id < $7' else '' end
+        || case when p_account_id is not null then ' and s.account_id = $1' else '' end
+        || case when p_workflow is not null then ' and s.workflow = $2' else '' end
+        || case when p_priority is not null then ' and s.priority = $3' else '' end
         || case
-            when p_status = 'succeeded' then ' and j.status = $2'
-            -- Repeats what the partial index holds, as the planner can not know the value.
-            when p_status is not null then ' and j.status = $2 and j.status <> ''succeeded'''
-            else ''
-        end
-        || case when p_workflow is not null then ' and j.workflow = $3' else '' end
-        || case when p_priority is not null then ' and j.priority = $4' else '' end
-        || case
-            when p_created_after is not null then ' and j.created_at >= $5 and j.id >= jobs.first_id_at($5)' else ''
+            when p_created_after is not null then ' and s.created_at >= $4 and s.id >= jobs.first_id_at($4)' else ''
         end
         || case
             when p_created_before is not null
-                then ' and j.created_at < $6 and j.id < jobs.first_id_at($6 + interval ''1 millisecond'')'
+                then ' and s.created_at < $5 and s.id < jobs.first_id_at($5 + interval ''1 millisecond'')'
             else ''
         end
-        || case when p_before_id is not null then ' and j.id < $8' else '' end
-        || ' order by j.id desc limit $7'
+        || case when p_before_id is not null then ' and s.id < $7' else '' end
+        || case when v_from is not null then ' order by k.job_id desc' else ' order by s.id desc' end
+        || ' limit $6) as f inner join jobs.job as j on j.account_id = f.account_id and j.id = f.id order by j.id desc'
     using
-        p_account_id, p_status, p_workflow, p_priority, p_created_after, p_created_before, p_limit, p_before_id;
+        p_account_id, p_workflow, p_priority, p_created_after, p_created_before, p_limit, p_before_id;
 end;
 $$;
 comment on function jobs.list_jobs(uuid, text, text, text, timestamptz, timestamptz, integer, uuid) is
-$$Jobs, newest first; null filters nothing. select id, workflow, status from jobs.list_jobs(p_status => 'failed').
+$$Jobs, newest first, those that have ended among them; null filters nothing.
+select id, workflow, status from jobs.list_jobs(p_status => 'failed').
 
 p_account_id: null for all that the caller may see. p_created_after: at or after. p_created_before: before. p_before_id: the last
-id of the page before.$$;
+id of the page before. A workflow or priority that is rare among many jobs takes a look at all of these.$$;
 
 create or replace function jobs.encode_query_value(p_text text)
 returns text
@@ -105,6 +195,39 @@ as $$
 $$;
 comment on function jobs.encode_query_value(text) is
 $$Percent-encode a value for a query (RFC 3986: all but the unreserved characters).$$;
+
+create or replace view jobs.status_of with (security_invoker = true) as
+select
+    s.account_id,
+    s.id,
+    case
+        when o.job_id is not null then o.status
+        when exists (
+            select from jobs.running as r where r.account_id = s.account_id and r.job_id = s.id
+        ) then 'running'
+        else 'queued'
+    end as status,
+    s.created_at,
+    o.result,
+    case
+        when o.job_id is not null then o.error
+        else (
+            select a.error
+            from jobs.attempt as a
+            where a.account_id = s.account_id and a.job_id = s.id and a.error is not null
+            order by a.number desc
+            limit 1
+        )
+    end as error
+from jobs.submission as s
+left join jobs.outcome as o on o.account_id = s.account_id and o.job_id = s.id;
+comment on view jobs.status_of is 'How jobs stand: the few columns of jobs.job that are asked for most.';
+comment on column jobs.status_of.account_id is 'account it belongs to';
+comment on column jobs.status_of.id is 'UUIDv7; shown as job_…';
+comment on column jobs.status_of.status is 'queued, running, succeeded, failed or canceled';
+comment on column jobs.status_of.created_at is 'when it was handed in';
+comment on column jobs.status_of.result is 'what the worker gave';
+comment on column jobs.status_of.error is 'what went wrong in the last failed attempt; gone after a success';
 
 create or replace function api.get_job_status(p_job_id text)
 returns http.response
@@ -147,13 +270,13 @@ begin
             select row(
                 200, null, jobs.show_status(o.id, o.status, o.created_at, o.result, o.error), null, null, null
             )::http.response as response
-            from jobs.job as o
+            from jobs.status_of as o
             where o.account_id = g.account_id and o.id = w.id and not g.sees_all
             union all
             select row(
                 200, null, jobs.show_status(o.id, o.status, o.created_at, o.result, o.error), null, null, null
             )::http.response
-            from jobs.job as o
+            from jobs.status_of as o
             where o.id = w.id and g.sees_all
         ) as j on true
     );
@@ -260,34 +383,35 @@ inclusive, created_before exclusive. Payloads and results are with the single jo
 
 create or replace view jobs.overview with (security_invoker = true) as
 select
-    j.account_id,
-    j.workflow,
-    count(*) filter (where j.status = 'queued') as queued,
-    count(*) filter (where j.status = 'running') as running,
-    count(*) filter (where j.status = 'succeeded') as succeeded,
-    count(*) filter (where j.status = 'failed') as failed,
-    count(*) filter (where j.status = 'canceled') as canceled,
-    count(*) filter (where j.status = 'queued' and j.is_delayed) as delayed,
-    min(j.due_at) filter (where j.status = 'queued' and not j.is_delayed) as oldest_queued_at,
-    clock_timestamp() - min(j.due_at) filter (where j.status = 'queued' and not j.is_delayed) as oldest_queued_age,
-    avg(j.started_at - j.created_at) filter (where j.started_at is not null) as mean_wait,
-    avg(j.finished_at - j.started_at) filter (where j.status = 'succeeded') as mean_run
-from jobs.job as j
-group by j.account_id, j.workflow;
+    coalesce(t.account_id, h.account_id) as account_id,
+    coalesce(t.workflow, h.workflow) as workflow,
+    coalesce(t.waiting, 0) as queued,
+    coalesce(t.running, 0) as running,
+    coalesce(h.submitted, 0) as submitted,
+    coalesce(h.succeeded, 0) as succeeded,
+    coalesce(h.failed, 0) as failed,
+    coalesce(h.canceled, 0) as canceled,
+    t.folded_at
+from jobs.tally as t
+full join (
+    select
+        s.account_id, s.workflow, sum(s.submitted)::bigint as submitted, sum(s.succeeded)::bigint as succeeded,
+        sum(s.failed)::bigint as failed, sum(s.canceled)::bigint as canceled
+    from jobs.hour as s
+    group by s.account_id, s.workflow
+) as h on h.account_id = t.account_id and h.workflow = t.workflow;
 comment on view jobs.overview is
-'Jobs by account and workflow: how many in each status, and how long the oldest waits. Reads the whole table.';
+'Jobs by account and workflow: how many wait and run, as of a second or two ago, and how many came and ended in the time that '
+'jobs.hour is kept. For reports: it counts no jobs.';
 comment on column jobs.overview.account_id is 'the account';
 comment on column jobs.overview.workflow is 'the workflow';
 comment on column jobs.overview.queued is 'waiting, delayed ones among them';
 comment on column jobs.overview.running is 'with a worker';
+comment on column jobs.overview.submitted is 'handed in';
 comment on column jobs.overview.succeeded is 'ended well';
 comment on column jobs.overview.failed is 'ended badly, after their last attempt';
 comment on column jobs.overview.canceled is 'canceled';
-comment on column jobs.overview.delayed is 'queued ones that are due later';
-comment on column jobs.overview.oldest_queued_at is 'since when the oldest claimable job has been due';
-comment on column jobs.overview.oldest_queued_age is 'how long the oldest claimable job has waited';
-comment on column jobs.overview.mean_wait is 'mean time from handing in to the first attempt';
-comment on column jobs.overview.mean_run is 'mean time from the first attempt to success';
+comment on column jobs.overview.folded_at is 'when the first two were brought up to date last';
 grant select on jobs.overview to levqor_dba;
 
 select http.register_route('GET', '/api/v1/status/{job_id}', 'api.get_job_status', p_scopes => '{jobs:read,platform}',
@@ -327,7 +451,7 @@ select http.register_schema('JobWithHistory', '{"allOf": [{"$ref": "#/components
             "required": ["number", "worker", "outcome", "error", "started_at", "finished_at", "leased_until"],
             "additionalProperties": false, "properties": {
                 "number": {"type": "integer", "minimum": 1}, "worker": {"type": "string"},
-                "outcome": {"enum": ["succeeded", "failed", "lost", "canceled", null],
+                "outcome": {"enum": ["succeeded", "failed", "lost", "snoozed", "canceled", null],
                     "description": "null: it runs; lost: the lease ran out"},
                 "error": {"type": ["object", "null"]},
                 "started_at": {"type": "string", "format": "date-time"},
@@ -339,7 +463,8 @@ select http.register_schema('JobWithHistory', '{"allOf": [{"$ref": "#/components
                 "from": {"anyOf": [{"$ref": "#/components/schemas/JobStatus"}, {"type": "null"}]},
                 "to": {"$ref": "#/components/schemas/JobStatus"},
                 "reason": {"enum": [
-                    "submitted", "claimed", "completed", "attempt_failed", "lease_expired", "canceled"]},
+                    "submitted", "claimed", "completed", "attempt_failed", "attempt_expired", "lease_expired",
+                    "snoozed", "redriven", "canceled"]},
                 "attempt": {"type": "integer", "minimum": 0}, "actor": {"type": "string"},
                 "at": {"type": "string", "format": "date-time"}}}},
         "deliveries": {"type": "array", "items": {"$ref": "#/components/schemas/Delivery"}}}}]}');

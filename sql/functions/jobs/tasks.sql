@@ -1,10 +1,62 @@
--- What the clock does for the queue. Every claim does the same for the jobs it may see, so this matters to workers
--- that wait.
+-- What the clock does for the queue.
+
+create or replace function jobs.tend_queue()
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select jsonb_build_object(
+        'rescued', jobs.rescue_expired(), 'let_in', jobs.let_in_delayed(), 'folded', jobs.fold_tallies()
+    )
+$$;
+comment on function jobs.tend_queue() is
+$$What the queue needs each second: jobs.rescue_expired, jobs.let_in_delayed and jobs.fold_tallies. A task of the clock.$$;
+
+create or replace function jobs.compact_hot()
+returns bigint
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_won bigint := 0;
+begin
+    -- Many live rows would take long to copy, while everybody waits: claims step around what is dead (see
+    -- jobs.pick_behind_floor), and VACUUM gives the space to new rows once the snapshot has gone.
+    if (select coalesce(sum(t.waiting), 0) from jobs.tally as t) < 50000 then
+        v_won := core.compact('jobs.waiting', 'true', 1048576);
+    end if;
+    -- One table a run, so that no lock waits for the rewriting of another table.
+    if v_won = 0 then
+        v_won := core.compact('jobs.running', 'true', 4194304);
+    end if;
+    if v_won = 0 then
+        v_won := core.compact('jobs.tally_change', 'true', 1048576);
+    end if;
+    return v_won;
+end;
+$$;
+comment on function jobs.compact_hot() is
+$$Rewrite one of the tables whose rows come and go, when dead rows make it large. A task of the clock, alone in its transaction.
+
+Gives the bytes won.$$;
 
 select core.seed('schedule.task', '{name}', t.task)
 from jsonb_array_elements('[
-    {"name": "jobs-rescue-expired", "function": "jobs.rescue_expired", "every": "5 seconds",
-        "description": "take jobs back from workers that are gone"},
-    {"name": "jobs-let-in-delayed", "function": "jobs.let_in_delayed", "every": "5 seconds",
-        "description": "let in jobs whose delay is over"}
+    {"name": "jobs-tend-queue", "function": "jobs.tend_queue", "every": "1 second",
+        "description": "take jobs back from workers that are gone, let in delayed ones, count"},
+    {"name": "jobs-compact-hot", "function": "jobs.compact_hot", "every": "1 second", "is_alone": true,
+        "description": "rewrite the hot tables of jobs when dead rows make them large"},
+    {"name": "jobs-make-days", "function": "jobs.make_days", "every": "1 hour", "is_alone": true,
+        "description": "make the partitions of the next days"},
+    {"name": "jobs-index-days", "function": "jobs.index_days", "every": "1 hour", "is_alone": true,
+        "timeout": "30 minutes", "description": "index the days of jobs that are over"},
+    {"name": "jobs-drop-days", "function": "jobs.drop_days", "every": "1 hour", "is_alone": true,
+        "description": "drop the days of jobs that are old"}
 ]') as t (task);
+
+-- A fresh database has its first days before the first job comes.
+select jobs.make_days(p_from => 0) where not exists (select from jobs.submission);

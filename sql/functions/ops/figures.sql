@@ -22,7 +22,7 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_queue jsonb := jobs.queue_health(100000);
+    v_queue jsonb := jobs.queue_health();
 begin
     perform ops.record_figure('queue', v_queue);
     return v_queue;
@@ -49,11 +49,14 @@ begin
     )
     -- The first look at a minute stands.
     on conflict (minute) do nothing;
-    -- Ids of jobs are ordered by time: today's are found by the id of midnight.
     perform ops.record_figure('jobs_today', to_jsonb((
-        select count(*)
-        from jobs.job as j
-        where j.id >= jobs.first_id_at(date_trunc('day', core.now() at time zone 'UTC') at time zone 'UTC')
+        select coalesce(sum(c.submitted), 0)::bigint
+        from (
+            select h.hour, h.submitted from jobs.hour as h
+            union all
+            select d.hour, d.submitted from jobs.tally_change as d
+        ) as c
+        where c.hour >= date_trunc('day', core.now() at time zone 'UTC') at time zone 'UTC'
     )));
     perform ops.record_figure('audit_coverage', coalesce(to_jsonb(audit.measure_coverage()), 'null'));
     return jsonb_build_object('is_ready', v_reasons = '[]', 'reasons', v_reasons);

@@ -11,10 +11,10 @@ declare
     v_queue jsonb;
 begin
     perform core.enter_machinery();
-    v_queue := jobs.queue_health(100000);
+    v_queue := jobs.queue_health();
     return query
     select 'levqor_jobs',
-        'Jobs of all accounts by status, each up to 100000; finished ones are those of the last 24 hours.',
+        'Jobs of all accounts by status; finished ones are those of this hour and the 23 before it.',
         'gauge', jsonb_build_object('status', q.key), (q.value #>> '{}')::double precision
     from jsonb_each(v_queue -> 'queue_stats') as q
     where q.key <> 'total'
@@ -25,17 +25,12 @@ begin
     select 'levqor_jobs_oldest_lease_overdue_seconds', 'How long the most overdue lease has been over.', 'gauge', '{}',
         coalesce((v_queue ->> 'oldest_lease_overdue_seconds')::double precision, 0)
     union all
-    select 'levqor_outbox_messages', 'Messages that are not done, by state.', 'gauge',
-        jsonb_build_object('state', s.state), (
-            select count(*) from outbox.message as m where m.state = s.state
-        )::double precision
-    from unnest(array['pending', 'sending', 'dead']) as s (state)
+    select 'levqor_outbox_messages', 'Messages that are not done, by state, each up to 100000.', 'gauge',
+        jsonb_build_object('state', s.state), s.messages::double precision
+    from outbox.measure_states() as s
     union all
-    select 'levqor_outbox_oldest_due_seconds', 'How long the oldest due message has waited.', 'gauge', '{}', coalesce((
-        select greatest(0, extract(epoch from core.now() - min(m.due_at)))
-        from outbox.message as m
-        where m.state = 'pending' and m.due_at <= core.now()
-    ), 0)::double precision
+    select 'levqor_outbox_oldest_due_seconds', 'How long the oldest due message has waited.', 'gauge', '{}',
+        coalesce(greatest(0, extract(epoch from core.now() - outbox.oldest_due())), 0)::double precision
     union all
     select 'levqor_limit_refusals_today', 'Calls refused since midnight UTC, by policy.', 'gauge',
         jsonb_build_object('policy', p.name), coalesce((
@@ -79,6 +74,10 @@ begin
         (f.value #>> '{}')::double precision / 100
     from ops.figure as f
     where f.name = 'audit_coverage' and f.value <> 'null'
+    union all
+    select 'levqor_alerts', 'Alerts that are not resolved, by level and state.', 'gauge',
+        jsonb_build_object('level', a.level, 'state', a.state), a.alerts::double precision
+    from alerts.count_unresolved() as a
     union all
     select 'levqor_servers', 'Servers whose reactor is alive.', 'gauge', '{}', count(*)::double precision
     from ops.list_live_servers()

@@ -1,4 +1,4 @@
--- Write messages; show and redrive them.
+-- Write messages. Each writes the message and its delivery in one statement, in the transaction of what it tells.
 
 create or replace function outbox.check_url(p_url text, p_name text default 'url', p_longest integer default 2048)
 returns void
@@ -45,17 +45,144 @@ port that is none, too long. Raises LQ422.
 
 p_name: what the client calls it. Whether its address is allowed is checked when the connection is made.$$;
 
-create or replace function outbox.count_plan()
-returns integer
-language sql
-stable
+create or replace function outbox.put_messages(p_messages outbox.message[], p_max_attempts integer default null)
+returns void
+language plpgsql
+volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-    select jsonb_array_length(core.setting('outbox.retry_plan')) + 1
+declare
+    v_max_attempts integer := coalesce(p_max_attempts, outbox.count_plan());
+begin
+    -- Mostly made days ahead.
+    if to_regclass('outbox.message_' || to_char(clock_timestamp() at time zone 'UTC', 'YYYYMMDD')) is null then
+        perform outbox.make_day((clock_timestamp() at time zone 'UTC')::date);
+    end if;
+    with due as (
+        insert into outbox.delivery (
+            account_id, message_id, endpoint_id, wake_at, max_attempts, is_mail, has_receiver, account_hash
+        )
+        select
+            m.account_id, m.id, m.endpoint_id, m.created_at, v_max_attempts, m.kind = 'mail', m.receiver is not null,
+            uuid_hash_extended(m.account_id, 0)
+        from unnest(p_messages) as m
+    )
+    insert into outbox.message (
+        account_id, id, kind, endpoint_id, event_type, source_domain, source_id, method, url, headers, body, is_signed,
+        signer, mail, receiver, receiver_context, created_at
+    )
+    select
+        m.account_id, m.id, m.kind, m.endpoint_id, m.event_type, m.source_domain, m.source_id, m.method, m.url,
+        m.headers, m.body, m.is_signed, m.signer, m.mail, m.receiver, m.receiver_context, m.created_at
+    from unnest(p_messages) as m;
+    perform core.hint('outbox', cardinality(p_messages));
+end;
 $$;
-comment on function outbox.count_plan() is
-$$How many attempts the retry plan allows: the first, and one after each wait.$$;
+comment on function outbox.put_messages(outbox.message[], integer) is
+$$Write messages that are whole and right, and let them be due at once. For the functions outbox.send_*.
+
+p_max_attempts: counted attempts after which they are dead; null: as many as the retry plan has.$$;
+
+create or replace function outbox.check_event_types(p_event_types text[])
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_type text;
+begin
+    select t.event_type into v_type
+    from unnest(p_event_types) as t (event_type)
+    where t.event_type is null or t.event_type !~ '^[a-z0-9_]+(\.[a-z0-9_]+)*$' or length(t.event_type) > 100
+    limit 1;
+    if found then
+        raise exception using
+            errcode = 'LQ422',
+            message = 'that is no event type',
+            detail = format('Got %s.', coalesce(quote_literal(v_type), 'none')),
+            hint = 'Give words in lower case joined by dots, such as thing.done, up to 100 characters.';
+    end if;
+end;
+$$;
+comment on function outbox.check_event_types(text[]) is
+$$Refuse what is no dotted event type such as thing.verb. Raises LQ422.$$;
+
+create or replace function outbox.render_event(p_event_type text, p_data jsonb)
+returns text
+language sql
+stable
+security invoker
+as $$
+    -- Text, in the order of the specification: these very bytes are signed and sent.
+    select '{"type":' || pg_catalog.to_json(p_event_type)::text || ',"timestamp":"'
+        || pg_catalog.to_char(core.now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '","data":'
+        || coalesce(p_data, '{}')::text || '}'
+$$;
+comment on function outbox.render_event(text, jsonb) is
+$$The body of a webhook by Standard Webhooks: type, timestamp, data.$$;
+
+create or replace function outbox.webhook_headers()
+returns jsonb
+language sql
+stable
+security invoker
+as $$
+    select pg_catalog.jsonb_build_object(
+        'Content-Type', 'application/json', 'User-Agent', core.text_setting('outbox.user_agent')
+    )
+$$;
+comment on function outbox.webhook_headers() is
+$$The headers that every webhook has; the server adds those of the signature.$$;
+
+create or replace function outbox.send_webhooks(
+    p_account_ids uuid[],
+    p_urls text[],
+    p_event_type text[],
+    p_data jsonb[],
+    p_source_domain text default null,
+    p_source_ids text[] default null
+)
+returns uuid[]
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_messages outbox.message[];
+    v_headers jsonb := outbox.webhook_headers();
+    v_now timestamptz := core.now();
+begin
+    perform outbox.check_url(u.url) from (select distinct n.url from unnest(p_urls) as n (url)) as u;
+    perform outbox.check_event_types(array(select distinct n.event_type from unnest(p_event_type) as n (event_type)));
+    select array_agg(
+        row(
+            w.account_id, core.new_id(), 'http', null, w.event_type, case when w.source_id is not null then p_source_domain end,
+            w.source_id, 'POST', w.url, v_headers, outbox.render_event(w.event_type, w.data), true, null, null, null, null,
+            v_now
+        )::outbox.message
+        order by w.place
+    )
+    into v_messages
+    from unnest(p_account_ids, p_urls, p_event_type, p_data, p_source_ids) with ordinality as w (
+        account_id, url, event_type, data, source_id, place
+    );
+    if v_messages is null then
+        return '{}';
+    end if;
+    perform outbox.put_messages(v_messages);
+    return array(select m.id from unnest(v_messages) with ordinality as m order by m.ordinality);
+end;
+$$;
+comment on function outbox.send_webhooks(uuid[], text[], text[], jsonb[], text, text[]) is
+$$Send many webhooks by Standard Webhooks 1.0.0, each signed with its account's secret, once this transaction commits. Gives the
+messages' ids, in the order of the arguments, which are of one length.
+
+p_event_type: such as thing.verb. p_data: what each receiver gets under "data". p_source_domain, p_source_ids: what they are about,
+to find their deliveries by. Raises LQ422 for a URL that can not be called.$$;
 
 create or replace function outbox.send_webhook(
     p_account_id uuid,
@@ -66,33 +193,14 @@ create or replace function outbox.send_webhook(
     p_source_id text default null
 )
 returns uuid
-language plpgsql
+language sql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_id uuid := core.new_id();
-begin
-    perform outbox.check_url(p_url);
-    insert into outbox.message (
-        account_id, id, event_type, source_domain, source_id, url, headers, body, max_attempts, due_at, created_at
-    )
-    values (
-        p_account_id, v_id, p_event_type, p_source_domain, p_source_id, p_url,
-        jsonb_build_object('Content-Type', 'application/json', 'User-Agent', core.text_setting('outbox.user_agent')),
-        -- Text, in the order of the specification: these very bytes are signed and sent.
-        format(
-            '{"type":%s,"timestamp":"%s","data":%s}',
-            to_json(p_event_type),
-            to_char(core.now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-            coalesce(p_data, '{}')
-        ),
-        outbox.count_plan(), core.now(), core.now()
-    );
-    perform core.hint('outbox');
-    return v_id;
-end;
+    select (outbox.send_webhooks(
+        array[p_account_id], array[p_url], array[p_event_type], array[p_data], p_source_domain, array[p_source_id]
+    ))[1]
 $$;
 comment on function outbox.send_webhook(uuid, text, text, jsonb, text, text) is
 $$Send a webhook by Standard Webhooks 1.0.0, signed with the account's secret, once this transaction commits.
@@ -101,130 +209,140 @@ Gives the message's id.
 p_event_type: such as thing.verb. p_data: what the receiver gets under "data". p_source_domain, p_source_id: what it is about,
 to find its deliveries by. Raises LQ422 for a URL that can not be called.$$;
 
-create or replace function outbox.redrive_message(p_account_id uuid, p_id uuid)
-returns outbox.message
+create or replace function outbox.take_key(p_account_id uuid, p_key text, p_id uuid)
+returns uuid
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if p_key is null then
+        return p_id;
+    end if;
+    insert into outbox.message_key (account_id, key, message_id, created_at)
+    values (p_account_id, p_key, p_id, core.now())
+    on conflict on constraint message_key_pkey do nothing;
+    if found then
+        return p_id;
+    end if;
+    return (select k.message_id from outbox.message_key as k where k.account_id = p_account_id and k.key = p_key);
+end;
+$$;
+comment on function outbox.take_key(uuid, text, uuid) is
+$$Let a message be the one of its key: gives its id, or that of the message that was first. Without a key each is its own.$$;
+
+create or replace function outbox.send_request(
+    p_account_id uuid,
+    p_method text,
+    p_url text,
+    p_headers jsonb,
+    p_body text,
+    p_event_type text,
+    p_source_domain text default null,
+    p_source_id text default null,
+    p_signer jsonb default null,
+    p_receiver text default null,
+    p_receiver_context jsonb default null,
+    p_max_attempts integer default null,
+    p_key text default null
+)
+returns uuid
 language plpgsql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_message outbox.message;
+    v_id uuid := core.new_id();
+    v_taken uuid;
 begin
-    update outbox.message as m
-    set
-        state = 'pending',
-        due_at = core.now(),
-        finished_at = null,
-        uncounted_attempts = m.attempt,
-        max_attempts = outbox.count_plan()
-    where m.account_id = p_account_id and m.id = p_id and m.state = 'dead'
-    returning m.* into v_message;
-    if not found then
-        select m.* into v_message from outbox.message as m where m.account_id = p_account_id and m.id = p_id;
-        if not found then
-            raise exception using errcode = 'LQ404', message = 'no such message';
-        end if;
+    perform outbox.check_url(p_url);
+    perform outbox.check_event_types(array[p_event_type]);
+    if p_method is null or p_method not in ('GET', 'POST', 'PUT', 'PATCH', 'DELETE') then
         raise exception using
-            errcode = 'LQ409',
-            message = 'only a dead message can be redriven',
-            detail = format('It is %s.', v_message.state);
+            errcode = 'LQ422', message = 'that is no method', hint = 'Give GET, POST, PUT, PATCH or DELETE.';
     end if;
-    perform core.hint('outbox');
-    return v_message;
+    if jsonb_typeof(coalesce(p_headers, '{}')) <> 'object' or exists (
+        select from jsonb_each(coalesce(p_headers, '{}')) as h where jsonb_typeof(h.value) <> 'string'
+    ) then
+        raise exception using errcode = 'LQ422', message = 'headers are an object of names to texts';
+    end if;
+    if octet_length(p_body) > 1048576 then
+        raise exception using errcode = 'LQ422', message = 'the body is longer than a mebibyte';
+    end if;
+    if p_signer is not null and jsonb_typeof(p_signer -> 'scheme') is distinct from 'string' then
+        raise exception using
+            errcode = 'LQ422', message = 'a signer names its scheme',
+            hint = 'Such as {"scheme": "bearer", "credential": "NAME"}.';
+    end if;
+    if p_max_attempts < 1 then
+        raise exception using errcode = 'LQ422', message = 'there is one attempt at least';
+    end if;
+    perform outbox.check_receiver(p_receiver);
+    v_taken := outbox.take_key(p_account_id, p_key, v_id);
+    if v_taken is distinct from v_id then
+        return v_taken;
+    end if;
+    perform outbox.put_messages(array[row(
+        p_account_id, v_id, 'http', null, p_event_type, case when p_source_id is not null then p_source_domain end,
+        case when p_source_domain is not null then p_source_id end, p_method, p_url, coalesce(p_headers, '{}'),
+        coalesce(p_body, ''), false, p_signer, null, p_receiver, p_receiver_context, core.now()
+    )::outbox.message], p_max_attempts);
+    return v_id;
 end;
 $$;
-comment on function outbox.redrive_message(uuid, uuid) is
-$$Send a dead message again, from the start of the retry plan, with the same id. Raises LQ404, and LQ409 when it is not dead.$$;
+comment on function outbox.send_request(
+    uuid, text, text, jsonb, text, text, text, text, jsonb, text, jsonb, integer, text
+) is
+$$Call the outside once this transaction commits, and be told what came of it. Gives the message's id.
 
-create or replace function outbox.show_deliveries(p_account_id uuid, p_source_domain text, p_source_id text)
-returns jsonb
-language sql
-stable
+p_headers: object of names to texts. p_signer: how it is signed, with the name of a credential, such as {"scheme": "bearer",
+"credential": "NAME"}; the server has the credential. p_receiver: function schema.name(p_context jsonb, p_outcome jsonb), called
+with p_receiver_context when the message is done or dead; p_outcome is {message_id, state, status, headers, body, error, kind}.
+p_max_attempts: null for the whole retry plan. p_key: a second call with the same key writes nothing and gives the first id.
+Raises LQ422.$$;
+
+create or replace function outbox.send_mail(
+    p_account_id uuid,
+    p_mail jsonb,
+    p_event_type text,
+    p_source_domain text default null,
+    p_source_id text default null,
+    p_key text default null
+)
+returns uuid
+language plpgsql
+volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-    select coalesce(jsonb_agg(jsonb_build_object(
-        'message_id', core.show_id('msg', m.id),
-        'event_type', m.event_type,
-        'url', m.url,
-        'state', m.state,
-        'created_at', m.created_at,
-        'due_at', case when m.state = 'pending' then m.due_at end,
-        'finished_at', m.finished_at,
-        'attempts', (
-            select coalesce(jsonb_agg(jsonb_build_object(
-                'number', a.number, 'outcome', a.outcome, 'status', a.status, 'kind', a.kind,
-                -- The log has the whole text. It tells what a name resolves to here, which is not for customers.
-                'error', case
-                    when a.kind in ('address_refused', 'addressRefused') then 'address refused' else a.error
-                end,
-                'started_at', a.started_at, 'finished_at', a.finished_at
-            ) order by a.number), '[]')
-            from outbox.attempt as a
-            where a.account_id = m.account_id and a.message_id = m.id
-        )
-    ) order by m.id), '[]')
-    from outbox.message as m
-    where m.account_id = p_account_id and m.source_domain = p_source_domain and m.source_id = p_source_id
+declare
+    v_id uuid := core.new_id();
+    v_taken uuid;
+begin
+    perform outbox.check_event_types(array[p_event_type]);
+    if jsonb_typeof(p_mail) is distinct from 'object' then
+        raise exception using errcode = 'LQ422', message = 'a mail is an object';
+    end if;
+    v_taken := outbox.take_key(p_account_id, p_key, v_id);
+    if v_taken is distinct from v_id then
+        return v_taken;
+    end if;
+    perform outbox.put_messages(array[row(
+        p_account_id, v_id, 'mail', null, p_event_type, case when p_source_id is not null then p_source_domain end,
+        case when p_source_domain is not null then p_source_id end, 'POST', 'mailto:', '{}', '', false, null, p_mail,
+        null, null, core.now()
+    )::outbox.message]);
+    return v_id;
+end;
 $$;
-comment on function outbox.show_deliveries(uuid, text, text) is
-$$The messages about one thing with their attempts, as clients see them: an array of the schema Delivery.$$;
+comment on function outbox.send_mail(uuid, jsonb, text, text, text, text) is
+$$Send a mail that is whole once this transaction commits. Gives the message's id. For the domain that makes mails.
 
-create or replace view outbox.overview with (security_invoker = true) as
-select
-    m.account_id,
-    m.event_type,
-    count(*) filter (where m.state = 'pending') as pending,
-    count(*) filter (where m.state = 'sending') as sending,
-    count(*) filter (where m.state = 'done') as done,
-    count(*) filter (where m.state = 'dead') as dead,
-    min(m.wake_at) filter (where m.state in ('pending', 'sending')) as next_wake_at,
-    sum(m.late_reports) as late_reports
-from outbox.message as m
-group by m.account_id, m.event_type;
-comment on view outbox.overview is
-'Messages by account and event type: how many in each state, and when the next one is due. Reads the whole table.';
-comment on column outbox.overview.account_id is 'the account';
-comment on column outbox.overview.event_type is 'what the messages tell';
-comment on column outbox.overview.pending is 'waiting for their time';
-comment on column outbox.overview.sending is 'on their way';
-comment on column outbox.overview.done is 'delivered';
-comment on column outbox.overview.dead is 'given up';
-comment on column outbox.overview.next_wake_at is 'earliest time at which one is due, or its lease lapses';
-comment on column outbox.overview.late_reports is 'reports that came after their lease had passed on';
-grant select on outbox.overview to levqor_dba;
+p_key: a second call with the same key writes nothing and gives the first id. Raises LQ422.$$;
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
-    {"name": "outbox.retry_plan", "value": [5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400],
-     "description":
-        "array of integers: seconds to wait after each failed attempt; when it is used up, the message is dead"},
-    {"name": "outbox.retry_jitter", "value": 0.1,
-     "description": "number: share by which each wait is lengthened or shortened at random"},
-    {"name": "outbox.longest_retry_after", "value": 86400,
-     "description": "integer: seconds; a longer Retry-After of a receiver is cut to this"},
-    {"name": "outbox.timeout_ms", "value": 20000, "description": "integer: milliseconds an attempt may take in all"},
-    {"name": "outbox.response_cap", "value": 65536, "description": "integer: bytes of an answer that are read at most"},
     {"name": "outbox.user_agent", "value": "LevqorPG-Webhooks/1.0", "description": "text: User-Agent of webhooks"}
 ]') as s (setting);
-
-select http.register_schema('Delivery', '{"type": "object",
-    "required": ["message_id", "event_type", "url", "state", "created_at", "due_at", "finished_at", "attempts"],
-    "additionalProperties": false, "properties": {
-        "message_id": {"type": "string", "pattern": "^msg_[0-9a-f]{32}$",
-            "description": "the webhook-id of every attempt"},
-        "event_type": {"type": "string"}, "url": {"type": "string"},
-        "state": {"enum": ["pending", "sending", "done", "dead"]},
-        "created_at": {"type": "string", "format": "date-time"},
-        "due_at": {"type": ["string", "null"], "format": "date-time"},
-        "finished_at": {"type": ["string", "null"], "format": "date-time"},
-        "attempts": {"type": "array", "items": {"type": "object",
-            "required": ["number", "outcome", "status", "kind", "error", "started_at", "finished_at"],
-            "additionalProperties": false, "properties": {
-                "number": {"type": "integer", "minimum": 1},
-                "outcome": {"enum": ["delivered", "rejected", "failed", "lost"]},
-                "status": {"type": ["integer", "null"]}, "kind": {"type": ["string", "null"]},
-                "error": {"type": ["string", "null"]},
-                "started_at": {"type": "string", "format": "date-time"},
-                "finished_at": {"type": "string", "format": "date-time"}}}}}}');

@@ -1,5 +1,5 @@
--- The account's signing secret. Nobody stores it: the server derives it from its master key and a name, and puts it
--- into the answer in place of a random placeholder.
+-- The signing secrets of accounts and of endpoints. Nobody stores them: the server derives one from its master key and a name, and
+-- puts it into the answer in place of a random placeholder.
 
 create or replace function outbox.name_secret(p_account_id uuid, p_generation integer)
 returns text
@@ -28,6 +28,36 @@ as $$
 $$;
 comment on function outbox.name_secrets(identity.account) is
 $$Names of the secrets that sign now, newest first: the one in use, and the one before while the overlap lasts.$$;
+
+create or replace function outbox.name_endpoint_secret(p_account_id uuid, p_endpoint_id uuid, p_generation integer)
+returns text
+language sql
+immutable
+parallel safe
+security invoker
+as $$
+    select 'webhook/' || p_account_id::text || '/' || p_endpoint_id::text || '/' || p_generation::text
+$$;
+comment on function outbox.name_endpoint_secret(uuid, uuid, integer) is
+$$The name that the server derives a signing secret of an endpoint from.$$;
+
+create or replace function outbox.name_endpoint_secrets(p_account_id uuid, p_endpoint_id uuid)
+returns text[]
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select array(
+        select outbox.name_endpoint_secret(s.account_id, s.endpoint_id, s.generation)
+        from outbox.endpoint_secret as s
+        where s.account_id = p_account_id and s.endpoint_id = p_endpoint_id
+            and (s.expires_at is null or s.expires_at > core.now())
+        order by s.generation desc
+    )
+$$;
+comment on function outbox.name_endpoint_secrets(uuid, uuid) is
+$$Names of the secrets that sign an endpoint's webhooks now, newest first: the one in use, and those before whose overlap lasts.$$;
 
 create or replace function outbox.show_first_secret(p_account_id uuid)
 returns identity.account

@@ -146,6 +146,19 @@ $$Reserve the estimated cost of a job in the account's day, exactly: no two jobs
 The reservation is undone with its transaction, and by nothing else: a job that is cancelled before it ran keeps it, so that
 handing in and cancelling is no way around the limit. Raises LQ402 with the figures, LQ422.$$;
 
+create or replace function quota.has_prices()
+returns boolean
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select exists (select from quota.price)
+        or exists (select from core.setting as s where s.name = 'quota.default_job_usd' and s.value <> '0')
+$$;
+comment on function quota.has_prices() is
+$$Whether any job costs anything. Where none does, there is nothing to spend.$$;
+
 create or replace function quota.spend_many(p_account_ids uuid[], p_workflows text[], p_bytes integer[])
 returns numeric[]
 language plpgsql
@@ -161,7 +174,7 @@ declare
     v_wanted bigint;
     v_taken bigint;
 begin
-    if v_default = 0 and not exists (select from quota.price) then
+    if not quota.has_prices() then
         return array_fill(0::numeric, array[cardinality(p_account_ids)]);
     end if;
     select array_agg(

@@ -1,0 +1,33 @@
+-- What the clock does for mails.
+
+create or replace function mail.trim_messages(p_limit integer default 10000)
+returns bigint
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_trimmed bigint;
+begin
+    delete from mail.message as m
+    where m.ctid = any (array(
+        select o.ctid
+        from mail.message as o
+        where o.created_at < core.now() - make_interval(days => core.integer_setting('mail.keep_days')::integer)
+        order by o.created_at
+        limit p_limit
+        for update skip locked
+    ));
+    get diagnostics v_trimmed = row_count;
+    return v_trimmed;
+end;
+$$;
+comment on function mail.trim_messages(integer) is
+$$Remove mails older than the setting mail.keep_days, p_limit at most. Gives how many went. The list of addresses stays.$$;
+
+select core.seed('core.setting', '{name}', '{
+    "name": "mail.keep_days", "value": 90,
+    "description": "whole number of days that it is kept which mails were sent; as long a key and an unsubscribe token are good"}');
+select core.seed('schedule.task', '{name}', '{
+    "name": "mail-trim", "function": "mail.trim_messages", "every": "1 hour", "description": "remove old mails"}');
