@@ -49,6 +49,8 @@ swift_steps() {
     export LEVQOR_SERVER_BINARY=$server LEVQOR_TEST_PYTHON=$python
     LEVQOR_TEST_DATABASE_URL=$(url_for "$base_url" postgres)
     unset LEVQOR_MASTER_KEY
+    # All at once, each test would take as long as all of them, and on a slow machine longer than its limit.
+    export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8
     if part_is fast; then
         [[ $part == all ]] || step 'Swift unit tests' swift test --skip-build --filter '^LevqorPGTests\.'
     fi

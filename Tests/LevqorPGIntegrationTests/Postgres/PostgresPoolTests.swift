@@ -36,7 +36,7 @@ struct PostgresPoolTests {
             let pids = try await withThrowingTaskGroup(of: Int.self) { group in
                 for number in 0..<1000 {
                     group.addTask {
-                        try await pool.withConnection(deadline: .seconds(60)) { connection in
+                        try await pool.withConnection(deadline: .seconds(300)) { connection in
                             lent.rise()
                             defer { lent.fall() }
                             let row = try await connection.queryPrepared(

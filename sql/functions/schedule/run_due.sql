@@ -604,18 +604,27 @@ declare
 begin
     -- The last run of a task stays, and so does what is not over.
     delete from schedule.run as r
-    where r.started_at < core.now() - make_interval(days => core.integer_setting('schedule.keep_runs_days')::integer)
-        and r.outcome is not null
+    where r.outcome is not null
+        and (
+            r.started_at < core.now() - make_interval(days => core.integer_setting('schedule.keep_runs_days')::integer)
+            -- A task of every second would leave 86,400 a day, nearly all the same.
+            or (
+                r.started_at < core.now() - interval '1 hour' and r.outcome = 'succeeded'
+                and exists (select from schedule.task as t where t.name = r.task and t.every < interval '1 minute')
+            )
+        )
         and exists (select from schedule.run as l where l.task = r.task and l.slot > r.slot);
     get diagnostics v_trimmed = row_count;
     return v_trimmed;
 end;
 $$;
 comment on function schedule.trim_runs() is
-$$Remove runs older than the setting schedule.keep_runs_days, but never the last of a task. Gives how many went.$$;
+$$Remove runs older than the setting schedule.keep_runs_days, but never the last of a task. Gives how many went.
+
+Of tasks that run more often than every minute, runs that succeeded go after an hour.$$;
 
 select core.seed('core.setting', '{name}', '{
     "name": "schedule.keep_runs_days", "value": 7, "description": "whole number of days that runs of tasks are kept"}');
 select core.seed('schedule.task', '{name}', '{
-    "name": "schedule-trim-runs", "function": "schedule.trim_runs", "every": "1 day",
+    "name": "schedule-trim-runs", "function": "schedule.trim_runs", "every": "1 hour",
     "description": "remove old runs of tasks"}');
