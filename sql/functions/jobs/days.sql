@@ -179,6 +179,8 @@ begin
     delete from jobs.hour as h
     where h.hour < core.now() - make_interval(days => core.integer_setting('jobs.keep_hours_days')::integer);
     delete from jobs.worker as w where w.last_seen_at < core.now() - interval '1 day';
+    delete from jobs.tally as t
+    where t.waiting = 0 and t.running = 0 and t.folded_at < core.now() - interval '1 day';
     return v_dropped;
 end;
 $$;

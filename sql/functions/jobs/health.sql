@@ -1,6 +1,6 @@
 -- How the queue is. Bounded in cost: nothing is counted; the counts come from jobs.tally and jobs.hour.
 
-create or replace function jobs.fold_tallies()
+create or replace function jobs.fold_tallies(p_limit integer default 20000)
 returns bigint
 language plpgsql
 volatile
@@ -9,45 +9,53 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now timestamptz := core.now();
-    v_changes jobs.tally_change[];
+    v_folded bigint;
 begin
     -- One at a time: two would meet in the rows of the sums.
     if not pg_try_advisory_xact_lock(hashtextextended('jobs.fold_tallies', 0)) then
         return 0;
     end if;
     with gone as (
-        delete from jobs.tally_change as c returning c.*
+        delete from jobs.tally_change as c
+        where c.ctid = any (array(select d.ctid from jobs.tally_change as d limit p_limit))
+        returning c.*
+    ),
+    summed as materialized (
+        select
+            g.account_id, g.workflow, g.hour, count(*) as changes, sum(g.waiting) as waiting, sum(g.running) as running,
+            sum(g.submitted) as submitted, sum(g.succeeded) as succeeded, sum(g.failed) as failed,
+            sum(g.canceled) as canceled
+        from gone as g
+        group by g.account_id, g.workflow, g.hour
+    ),
+    tallied as (
+        insert into jobs.tally as t (account_id, workflow, waiting, running, folded_at)
+        select s.account_id, s.workflow, sum(s.waiting), sum(s.running), v_now
+        from summed as s
+        group by s.account_id, s.workflow
+        on conflict on constraint tally_pkey do update
+        set
+            waiting = t.waiting + excluded.waiting, running = t.running + excluded.running,
+            folded_at = excluded.folded_at
+    ),
+    timed as (
+        insert into jobs.hour as h (account_id, workflow, hour, submitted, succeeded, failed, canceled)
+        select s.account_id, s.workflow, s.hour, s.submitted, s.succeeded, s.failed, s.canceled
+        from summed as s
+        where s.submitted <> 0 or s.succeeded <> 0 or s.failed <> 0 or s.canceled <> 0
+        on conflict on constraint hour_pkey do update
+        set
+            submitted = h.submitted + excluded.submitted,
+            succeeded = h.succeeded + excluded.succeeded,
+            failed = h.failed + excluded.failed,
+            canceled = h.canceled + excluded.canceled
     )
-    select array_agg(g) into v_changes from gone as g;
-    if v_changes is null then
-        return 0;
-    end if;
-    insert into jobs.tally as t (account_id, workflow, waiting, running, folded_at)
-    select c.account_id, c.workflow, sum(c.waiting), sum(c.running), v_now
-    from unnest(v_changes) as c
-    group by c.account_id, c.workflow
-    on conflict on constraint tally_pkey do update
-    set
-        waiting = t.waiting + excluded.waiting, running = t.running + excluded.running, folded_at = excluded.folded_at;
-    delete from jobs.tally as t
-    where t.waiting = 0 and t.running = 0 and t.folded_at < v_now - interval '1 day';
-    insert into jobs.hour as h (account_id, workflow, hour, submitted, succeeded, failed, canceled)
-    select
-        c.account_id, c.workflow, c.hour, sum(c.submitted), sum(c.succeeded), sum(c.failed), sum(c.canceled)
-    from unnest(v_changes) as c
-    group by c.account_id, c.workflow, c.hour
-    having sum(c.submitted) <> 0 or sum(c.succeeded) <> 0 or sum(c.failed) <> 0 or sum(c.canceled) <> 0
-    on conflict on constraint hour_pkey do update
-    set
-        submitted = h.submitted + excluded.submitted,
-        succeeded = h.succeeded + excluded.succeeded,
-        failed = h.failed + excluded.failed,
-        canceled = h.canceled + excluded.canceled;
-    return cardinality(v_changes);
+    select coalesce(sum(s.changes), 0) into v_folded from summed as s;
+    return v_folded;
 end;
 $$;
-comment on function jobs.fold_tallies() is
-$$Fold the differences of jobs.tally_change into jobs.tally and jobs.hour. A task of the clock. Gives how many there were.$$;
+comment on function jobs.fold_tallies(integer) is
+$$Fold up to p_limit differences of jobs.tally_change into jobs.tally and jobs.hour. A task of the clock. Gives how many there were.$$;
 
 create or replace function jobs.count_by_status(p_since timestamptz)
 returns table (queued bigint, running bigint, succeeded bigint, failed bigint, canceled bigint)
