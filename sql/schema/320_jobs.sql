@@ -29,6 +29,7 @@ create table jobs.submission (
     timeout_seconds integer,
     expected_seconds integer,
     unique_key text,
+    unique_while text,
     callback_url text,
     created_at timestamptz not null,
     submitted_by text not null,
@@ -66,7 +67,8 @@ comment on column jobs.submission.run_at is 'not claimed before; null: at once';
 comment on column jobs.submission.timeout_seconds is
 'how long one attempt may take, however many heartbeats come; null: as long as they come';
 comment on column jobs.submission.expected_seconds is 'how long an attempt is expected to take; null: unknown';
-comment on column jobs.submission.unique_key is 'jobs with the same key do not exist side by side: jobs.unique_key';
+comment on column jobs.submission.unique_key is 'no second job of the account takes the same key while this one has it: jobs.unique_key';
+comment on column jobs.submission.unique_while is 'how long it has the key: waiting (for its first worker), active, active_or_succeeded or ever';
 comment on column jobs.submission.callback_url is 'gets a webhook when the job has ended';
 comment on column jobs.submission.created_at is 'when it was handed in';
 comment on column jobs.submission.submitted_by is 'who handed it in: user_…, key_…, system, or role:NAME';

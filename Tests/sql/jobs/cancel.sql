@@ -1,6 +1,6 @@
 -- Jobs are canceled: at once, or by asking the worker.
 begin;
-select plan(17);
+select plan(19);
 
 select test.clear_jobs();
 create temp table t on commit drop as select test.make_account('A') as a, test.make_account('B') as b;
@@ -36,6 +36,11 @@ select is(
     'canceled canceled', 'when it stops, the job is canceled and not tried again'
 );
 select is((select a.outcome from jobs.job as j cross join jobs.list_attempts(j) as a where j.id = (select id from r)), 'canceled', 'and so is the attempt');
+select throws_ok(
+    format('select jobs.%s(null, %L, 1, %s)', v.name, (select id from q), v.more), 'LQ409', 'the lease has passed to another worker',
+    'what ended while it waited takes no ' || v.name || ' under any token'
+)
+from (values ('fail_job', '''{}'''), ('snooze_job', 'interval ''1 minute''')) as v (name, more);
 select throws_ok(
     format('select jobs.complete_job(null, %L, %s)', (select id from r), (select (job).lease_token from j)),
     'LQ409', 'the job is already canceled', 'a canceled job is not completed'

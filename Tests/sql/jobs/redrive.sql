@@ -1,6 +1,6 @@
 -- Failed jobs are queued again, one or many.
 begin;
-select plan(22);
+select plan(25);
 
 select test.clear_jobs();
 create temp table t on commit drop as select test.make_account('A') as a, test.make_account('B') as b;
@@ -48,6 +48,16 @@ create temp table u on commit drop as select pg_temp.failed('u', 'one') as id;
 select jobs.submit_job(a, 'u', '{}', p_unique_key => 'one') from t;
 select is(c.status || ' ' || (c.body ->> 'detail'), '409 Another job has its unique key.', 'not while another job has its unique key') from u, k, pg_temp.redrive(u.id, k.a) as c;
 select is((select status from jobs.job where id = (select id from u)), 'failed', 'it stays failed');
+select jobs.cancel_job(null, id) from jobs.job where workflow = 'u' and status = 'queued';
+select is(c.status, 200, 'once that one has ended it is queued again') from u, k, pg_temp.redrive(u.id, k.a) as c;
+select is(
+    (select is_duplicate from t, jobs.submit_jobs(t.a, '[{"workflow": "u", "payload": {}, "unique_key": "one"}]')), true, 'and has its unique key again'
+);
+select jobs.cancel_job(null, id) from u;
+select is(
+    (select string_agg(l.from_status || ' ' || l.to_status || ' ' || l.reason, ', ') from u inner join jobs.job as j on j.id = u.id
+        cross join jobs.list_transitions(j) as l where l.to_status = 'canceled'), 'queued canceled canceled', 'one that is canceled while it waits again says so'
+);
 
 -- Many.
 select count(pg_temp.failed('many')) from generate_series(1, 5);
@@ -55,6 +65,7 @@ select results_eq(
     $$select * from jobs.redrive_jobs(p_workflow => 'many', p_limit => 2)$$, $$values (2::bigint, 0::bigint, true)$$, 'many are queued again, some at a time'
 );
 select is(c.body, '{"redriven": 3, "skipped": 0, "has_more": false}', 'to the end') from k, test.call('POST', '/api/v1/jobs/redrive', k.a, '{"workflow": "many"}') as c;
+select pg_temp.failed('u2', 'two') is not null, jobs.submit_job(a, 'u2', '{}', p_unique_key => 'two') is not null from t;
 select is(c.body, '{"redriven": 0, "skipped": 1, "has_more": false}', 'what can not be is skipped') from k, test.call('POST', '/api/v1/jobs/redrive', k.a, '{}') as c;
 select is(c.body, '{"redriven": 0, "skipped": 0, "has_more": false}', 'another account has none') from k, test.call('POST', '/api/v1/jobs/redrive', k.b, '{}') as c;
 select is((select count(*) from jobs.claim_jobs('w', '{many}', 10)), 5::bigint, 'all are claimed again');

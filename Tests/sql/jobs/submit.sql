@@ -1,6 +1,6 @@
 -- Jobs are handed in.
 begin;
-select plan(65);
+select plan(70);
 
 create temp table k on commit drop as
 select test.make_key() as key, test.make_key(p_scopes => '{jobs:read}') as weak;
@@ -194,11 +194,23 @@ from k, (values
     ('[{"workflow": "b", "payload": {}}, {"workflow": "b"}]', 'LQ422', 'job 2: payload must be an object'),
     ('[1]', 'LQ422', 'job 1: must be an object'),
     ('[{"workflow": "b", "payload": {}, "max_attempts": 1.5}]', 'LQ422', 'job 1: max_attempts must be a whole number from 1 to 100'),
-    ('[{"workflow": "b", "payload": {}, "run_at": "soon"}]', 'LQ422', 'job 1: run_at must be a time such as 2030-01-31T12:00:00Z'),
+    ('[{"workflow": "b", "payload": {}, "run_at": "soon"}]', 'LQ422', 'job 1: run_at must be a time within a year from now, such as 2030-01-31T12:00:00Z'),
     ('[{"workflow": "b", "payload": {}, "unique_while": "often"}]', 'LQ422', 'job 1: unique_while must be waiting, active, active_or_succeeded or ever'),
     ('[{"workflow": "b", "payload": {}, "colour": 1}]', 'LQ422', 'job 1: unknown member colour')
 ) as v (jobs, code, message);
 select is((select count(*) from jobs.job where workflow = 'b'), 2::bigint, 'of a batch with a fault nothing is taken');
+select throws_ok(format('select jobs.submit_job(%L, %s)', test.key_account(k.key), v.more), 'LQ422', v.message, v.message)
+from k, (values
+    ($$'w', '{}', p_max_attempts => 100000$$, 'a job has 1 to 100 attempts'),
+    ($$'w', '{}', p_priority => 'urgent'$$, 'the priority must be low, normal or high'),
+    ($$'', '{}'$$, 'a workflow has 1 to 128 characters'),
+    ($$'w', '{}', p_run_at => 'infinity'$$, 'a job waits for up to 366 days')
+) as v (more, message);
+select throws_ok(
+    format('select jobs.submit_jobs(%L, %L)', test.key_account(key),
+        jsonb_build_array(jsonb_build_object('workflow', 'w', 'payload', jsonb_build_object('x', (select jsonb_agg('1e308'::jsonb) from generate_series(1, 700)))))),
+    'LQ413', 'job 1: payload too large: 204800 bytes are allowed', 'what is small only as it is stored is too large'
+) from k;
 select is_empty(format('select from jobs.submit_jobs(%L, ''[]'')', test.key_account(key)), 'an empty batch is no fault') from k;
 
 -- Who handed it in, and whose it is.

@@ -6,11 +6,12 @@ select plan(20);
 select set_eq(
     $$select t.name, t.function, t.every, t.is_enabled, t.origin from schedule.task as t where t.function like 'jobs.%'$$,
     $$values ('jobs-tend-queue', 'jobs.tend_queue', interval '1 second', true, 'file'),
+        ('jobs-fold-tallies', 'jobs.fold_tallies', interval '1 second', true, 'file'),
         ('jobs-compact-hot', 'jobs.compact_hot', interval '1 second', true, 'file'),
         ('jobs-make-days', 'jobs.make_days', interval '1 hour', true, 'file'),
         ('jobs-index-days', 'jobs.index_days', interval '1 hour', true, 'file'),
         ('jobs-drop-days', 'jobs.drop_days', interval '1 hour', true, 'file')$$,
-    'five tasks tend the queue'
+    'six tasks tend the queue'
 );
 
 -- A job whose worker is gone, one on its last attempt, and one that is delayed.
@@ -84,7 +85,7 @@ from jobs.claim_jobs('next', '{later,lost}', 5, 30) as j;
 -- An operator's change stays.
 update schedule.task set every = '1 minute' where name = 'jobs-tend-queue';
 select core.seed('schedule.task', '{name}', '{"name": "jobs-tend-queue", "function": "jobs.tend_queue",
-    "every": "1 second", "description": "take jobs back from workers that are gone, let in delayed ones, count"}');
+    "every": "1 second", "description": "take jobs back from workers that are gone, let in delayed ones"}');
 select is(
     (select t.every from schedule.task as t where t.name = 'jobs-tend-queue'), '1 minute', 'a deploy leaves the operator''s interval'
 );

@@ -1,6 +1,6 @@
 -- Only the holder of the lease works on a job.
 begin;
-select plan(44);
+select plan(45);
 
 select test.clear_jobs();
 create temp table t on commit drop as select test.make_account('A') as a, test.make_account('B') as b;
@@ -127,6 +127,11 @@ select is(
     (select d.status::text from jobs.submit_job((select a from t), 'w', '{}') as s, jobs.cancel_job(null, s.id) as c,
         test.call('POST', '/api/v1/_dev/complete/' || core.show_id('job', c.id), (select a from k), '{}') as d),
     '409', 'a canceled job stays canceled'
+);
+create temp table twice on commit drop as select c as job from pg_temp.claim() as c;
+select is(
+    (select array_agg(c.outcome) from twice, jobs.complete_jobs(array[(job).id, (job).id], array[1, (job).lease_token]) as c), '{lost,done}',
+    'of a job that is named twice each token gets its answer'
 );
 select throws_ok(format('select jobs.complete_job(null, %L, 1)', core.new_id()), 'LQ404', 'no such job', 'an unknown job is not completed');
 

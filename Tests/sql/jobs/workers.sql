@@ -1,6 +1,6 @@
 -- Workers are seen, with what each has in hand.
 begin;
-select plan(7);
+select plan(8);
 
 select test.clear_jobs();
 create temp table t on commit drop as select test.make_account('A') as a, test.make_account('B') as b;
@@ -27,8 +27,9 @@ select core.set_test_clock('2030-01-01 12:00:05+00');
 select jobs.note_worker(a, 'one', '{w}') from t;
 select is((select max(last_seen_at) from jobs.worker where name = 'one'), '2030-01-01 12:00:00+00'::timestamptz, 'that one was seen is noted now and then');
 select core.set_test_clock('2030-01-01 12:00:11+00');
-select jobs.note_worker(a, 'one', '{w}') from t;
+select jobs.note_worker(a, 'one', '{}') from t;
 select is((select max(last_seen_at) from jobs.worker where name = 'one'), core.now(), 'not each time');
+select is((select workflows from jobs.worker where name = 'one'), '{w}', 'a heartbeat leaves what it claims');
 
 select * from finish();
 rollback;

@@ -187,7 +187,7 @@ null: failed or lost, by the reason.$$;
 create or replace function jobs.find_next_account(p_after uuid, p_workflows text[])
 returns uuid
 language plpgsql
-stable
+volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -236,7 +236,7 @@ $$Whether workers get the account's jobs: only while it is active.$$;
 create or replace function jobs.list_workflows(p_limit integer default 1000)
 returns setof text
 language plpgsql
-stable
+volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -438,50 +438,76 @@ While somebody holds an old snapshot, the rows that claims removed can not be pr
 So a session remembers for two seconds how far it got (in levqor.claim_floors), by priority. It is a hint only: whenever there is
 less behind it than is wanted, it looks from the beginning.$$;
 
-create or replace function jobs.choose_jobs(
-    p_workflows text[], p_limit integer, p_worker text, p_lease_seconds integer, p_is_bloated boolean, p_account_id uuid
-)
-returns bigint[]
+create or replace function jobs.measure_rooms(p_workflows text[], out workflows text[], out rooms jsonb)
+returns record
 language plpgsql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_has_limits boolean := exists (select from jobs.concurrency);
-    v_workflows text[] := p_workflows;
-    v_workflow text;
-    v_rooms jsonb := '{}';
+    v_limited text;
     v_room integer;
-    v_limit integer;
-    v_got bigint[];
-    v_tokens bigint[] := '{}';
 begin
-    v_limit := p_limit;
-    if v_has_limits then
-        v_room := jobs.room_for(
-            'tier', (select a.tier from identity.account as a where a.id = p_account_id), p_account_id
-        );
-        v_limit := least(v_limit, coalesce(v_room, v_limit));
-        if exists (select from jobs.concurrency as c where c.scope = 'workflow') then
-            v_workflows := coalesce(v_workflows, array(select w.workflow from jobs.list_workflows() as w (workflow)));
-            foreach v_workflow in array v_workflows loop
-                v_rooms := v_rooms
-                    || jsonb_build_object(v_workflow, coalesce(jobs.room_for('workflow', v_workflow, null), p_limit));
-            end loop;
-        end if;
+    workflows := p_workflows;
+    rooms := '{}';
+    if not exists (select from jobs.concurrency as c where c.scope = 'workflow') then
+        return;
     end if;
-    if v_workflows is null or cardinality(v_workflows) = 1 then
-        return jobs.take_jobs(
-            p_account_id, v_workflows[1], least(v_limit, (v_rooms ->> v_workflows[1])::integer), p_worker,
-            p_lease_seconds, p_is_bloated
+    workflows := coalesce(workflows, array(select w.workflow from jobs.list_workflows(10000) as w (workflow)));
+    for v_limited in
+        select c.name from jobs.concurrency as c where c.scope = 'workflow' and c.name = any (workflows) order by c.name
+    loop
+        v_room := jobs.room_for('workflow', v_limited, null);
+        if v_room > 0 then
+            rooms := rooms || jsonb_build_object(v_limited, v_room);
+        else
+            workflows := array_remove(workflows, v_limited);
+        end if;
+    end loop;
+end;
+$$;
+comment on function jobs.measure_rooms(text[], out text[], out jsonb) is
+$$Which workflows a claim may take jobs of (null: any), and how many of each that is limited: {"render": 3}. Once a claim.$$;
+
+create or replace function jobs.choose_jobs(
+    p_workflows text[], p_limit integer, p_worker text, p_lease_seconds integer, p_is_bloated boolean, p_account_id uuid,
+    p_rooms jsonb, out tokens bigint[], out rooms jsonb
+)
+returns record
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_workflow text;
+    v_limit integer := p_limit;
+    v_room integer;
+    v_got bigint[];
+begin
+    tokens := '{}';
+    rooms := p_rooms;
+    if exists (select from jobs.concurrency as c where c.scope = 'tier') then
+        v_limit := least(v_limit, jobs.room_for(
+            'tier', (select a.tier from identity.account as a where a.id = p_account_id), p_account_id
+        ));
+    end if;
+    if p_workflows is null or cardinality(p_workflows) = 1 then
+        v_room := (rooms ->> p_workflows[1])::integer;
+        tokens := jobs.take_jobs(
+            p_account_id, p_workflows[1], least(v_limit, v_room), p_worker, p_lease_seconds, p_is_bloated
         );
+        if v_room is not null then
+            rooms := rooms || jsonb_build_object(p_workflows[1], v_room - cardinality(tokens));
+        end if;
+        return;
     end if;
     -- The workflow whose first job is most urgent comes first. To merge them row by row would lock rows that are not
     -- taken.
     for v_workflow in
         select f.workflow
-        from (select distinct n.workflow from unnest(v_workflows) as n (workflow)) as f
+        from (select distinct n.workflow from unnest(p_workflows) as n (workflow)) as f
         cross join lateral (
             select w.priority_rank, w.due_at, w.job_id
             from jobs.waiting as w
@@ -491,18 +517,24 @@ begin
         ) as h
         order by h.priority_rank, h.due_at, h.job_id
     loop
+        exit when cardinality(tokens) >= v_limit;
+        v_room := (rooms ->> v_workflow)::integer;
         v_got := jobs.take_jobs(
-            p_account_id, v_workflow, least(v_limit - cardinality(v_tokens), (v_rooms ->> v_workflow)::integer), p_worker,
-            p_lease_seconds, p_is_bloated
+            p_account_id, v_workflow, least(v_limit - cardinality(tokens), v_room), p_worker, p_lease_seconds,
+            p_is_bloated
         );
-        v_tokens := v_tokens || v_got;
-        exit when cardinality(v_tokens) >= v_limit;
+        tokens := tokens || v_got;
+        if v_room is not null then
+            rooms := rooms || jsonb_build_object(v_workflow, v_room - cardinality(v_got));
+        end if;
     end loop;
-    return v_tokens;
 end;
 $$;
-comment on function jobs.choose_jobs(text[], integer, text, integer, boolean, uuid) is
-$$Take up to p_limit claimable jobs of one account, within what may run at once. Gives their lease tokens.
+comment on function jobs.choose_jobs(
+    text[], integer, text, integer, boolean, uuid, jsonb, out bigint[], out jsonb
+) is
+$$Take up to p_limit claimable jobs of one account, within what may run at once. Gives their lease tokens, and what is left of
+p_rooms (jobs.measure_rooms).
 
 p_workflows: null for any. Of several workflows, the one with the most urgent job is emptied first.$$;
 
@@ -521,6 +553,9 @@ declare
     v_next uuid;
     v_is_wrapped boolean := false;
     v_visits integer := 0;
+    v_looks integer := 0;
+    v_workflows text[];
+    v_rooms jsonb;
     v_got bigint[];
     v_turn uuid[] := '{}'::uuid[];
     v_full uuid[];
@@ -532,10 +567,14 @@ begin
         coalesce(pg_sequence_last_value('jobs.claim_cursor_high'), 0),
         coalesce(pg_sequence_last_value('jobs.claim_cursor_low'), 0)
     );
+    select r.workflows, r.rooms into v_workflows, v_rooms from jobs.measure_rooms(p_workflows) as r;
+    if v_workflows = '{}' then
+        return '{}';
+    end if;
     v_at := v_start;
     -- First every account's turn: one job each, until there are enough, or the round is closed.
-    while cardinality(v_tokens) < p_limit and v_visits < 1000 loop
-        v_next := jobs.find_next_account(v_at, p_workflows);
+    while cardinality(v_tokens) < p_limit and v_visits < 1000 and v_looks < 10000 loop
+        v_next := jobs.find_next_account(v_at, v_workflows);
         if v_is_wrapped and (v_next is null or v_next > v_start) then
             exit;
         end if;
@@ -545,16 +584,18 @@ begin
             continue;
         end if;
         v_at := v_next;
-        v_visits := v_visits + 1;
+        v_looks := v_looks + 1;
         -- A suspended or closed account's jobs stay where they are; its turn is passed over by one step in an index.
         continue when not jobs.is_served(v_at);
-        v_got := jobs.choose_jobs(p_workflows, 1, p_worker, p_lease_seconds, p_is_bloated, v_at);
+        v_visits := v_visits + 1;
+        select c.tokens, c.rooms into v_got, v_rooms
+        from jobs.choose_jobs(v_workflows, 1, p_worker, p_lease_seconds, p_is_bloated, v_at, v_rooms) as c;
         if v_got <> '{}' then
             v_tokens := v_tokens || v_got;
             v_turn := v_turn || v_at;
         end if;
     end loop;
-    if v_visits > 0 and v_at <> v_start then
+    if v_looks > 0 and v_at <> v_start then
         perform
             setval('jobs.claim_cursor_high', core.high_half(v_at)),
             setval('jobs.claim_cursor_low', core.low_half(v_at));
@@ -566,10 +607,11 @@ begin
         v_full := '{}';
         foreach v_account_id in array v_turn loop
             exit when cardinality(v_tokens) >= p_limit;
-            v_got := jobs.choose_jobs(
-                p_workflows, least(v_share, p_limit - cardinality(v_tokens)), p_worker, p_lease_seconds, p_is_bloated,
-                v_account_id
-            );
+            select c.tokens, c.rooms into v_got, v_rooms
+            from jobs.choose_jobs(
+                v_workflows, least(v_share, p_limit - cardinality(v_tokens)), p_worker, p_lease_seconds, p_is_bloated,
+                v_account_id, v_rooms
+            ) as c;
             v_tokens := v_tokens || v_got;
             if cardinality(v_got) = v_share then
                 v_full := v_full || v_account_id;
@@ -583,7 +625,7 @@ $$;
 comment on function jobs.serve_accounts(text[], integer, text, integer, boolean) is
 $$Take up to p_limit claimable jobs of all accounts in turn, and remember whose turn is next. Gives their lease tokens.
 
-Looks at 1,000 accounts at most; the next call goes on behind them.$$;
+Serves 1,000 accounts at most, and looks at 10,000; the next call goes on behind them.$$;
 
 create or replace function jobs.note_worker(p_account_id uuid, p_worker text, p_workflows text[])
 returns void
@@ -604,17 +646,22 @@ begin
     if found then
         return;
     end if;
+    -- Another session notes it just now, or two workers in the other order: neither waits.
+    if not pg_try_advisory_xact_lock(hashtextextended('jobs.worker/' || v_account_id || '/' || p_worker, 0)) then
+        return;
+    end if;
     insert into jobs.worker as w (account_id, name, workflows, seen_by, first_seen_at, last_seen_at)
-    values (v_account_id, p_worker, p_workflows, core.current_actor(), v_now, v_now)
+    values (v_account_id, p_worker, nullif(p_workflows, '{}'), core.current_actor(), v_now, v_now)
     on conflict on constraint worker_pkey do update
     set
         last_seen_at = greatest(w.last_seen_at, excluded.last_seen_at),
-        workflows = excluded.workflows,
+        workflows = case when p_workflows = '{}' then w.workflows else excluded.workflows end,
         seen_by = excluded.seen_by;
 end;
 $$;
 comment on function jobs.note_worker(uuid, text, text[]) is
-$$Note that a worker was seen; written every jobs.worker_seen_seconds at most. p_account_id: null for one that works for all.$$;
+$$Note that a worker was seen; written every jobs.worker_seen_seconds at most. p_account_id: null for one that works for all.
+p_workflows: what it claims; null: any; empty: not known here.$$;
 
 -- Plans are made once a connection and hold for all that it calls: to plan each claim anew costs twice what the claim
 -- does. One made while the tables were still empty must be right when they are full, so only ordered index scans may be
@@ -658,8 +705,12 @@ begin
     -- Who finds less than it asked for looks after what the clock does each second: then once more.
     for look in 1 .. 2 loop
         v_tokens := v_tokens || case
-            when p_account_id is not null then jobs.choose_jobs(
-                p_workflows, p_max - cardinality(v_tokens), p_worker, p_lease_seconds, v_is_bloated, p_account_id
+            when p_account_id is not null then (
+                select c.tokens
+                from jobs.measure_rooms(p_workflows) as r
+                cross join lateral jobs.choose_jobs(
+                    r.workflows, p_max - cardinality(v_tokens), p_worker, p_lease_seconds, v_is_bloated, p_account_id, r.rooms
+                ) as c
             )
             else jobs.serve_accounts(
                 p_workflows, p_max - cardinality(v_tokens), p_worker, p_lease_seconds, v_is_bloated

@@ -157,10 +157,11 @@ begin
         order by d.day
     loop
         -- A day stays as long as one of its jobs has not ended.
-        exit when exists (
+        continue when exists (
             select
             from (select w.job_id from jobs.waiting as w union all select r.job_id from jobs.running as r) as o
-            where o.job_id < jobs.first_id_at((v_day.day + 1)::timestamp at time zone 'UTC')
+            where o.job_id >= jobs.first_id_at(v_day.day::timestamp at time zone 'UTC')
+                and o.job_id < jobs.first_id_at((v_day.day + 1)::timestamp at time zone 'UTC')
         );
         begin
             execute (

@@ -1,6 +1,6 @@
 -- How the queue is. Bounded in cost: nothing is counted; the counts come from jobs.tally and jobs.hour.
 
-create or replace function jobs.fold_tallies(p_limit integer default 20000)
+create or replace function jobs.fold_tallies(p_limit integer default 100000)
 returns bigint
 language plpgsql
 volatile
@@ -83,13 +83,14 @@ $$How many jobs wait and run, and how many ended in the hours from p_since on, e
 
 create or replace function jobs.find_oldest_due(p_accounts integer default 1000)
 returns timestamptz
-language sql
-stable
+language plpgsql
+volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
+begin
     -- From account to account by steps in the index, and to the head of each priority.
-    with recursive visited as (
+    return (with recursive visited as (
         select (
             select w.account_id
             from jobs.waiting as w
@@ -117,7 +118,8 @@ as $$
         where not w.is_delayed and w.account_id = v.account_id and w.priority_rank = r.priority_rank
         order by w.due_at, w.job_id
         limit 1
-    ) as h
+    ) as h);
+end;
 $$;
 comment on function jobs.find_oldest_due(integer) is
 $$Since when the oldest claimable job has been due, of the first p_accounts accounts that have any; null: none waits.$$;

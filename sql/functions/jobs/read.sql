@@ -50,7 +50,8 @@ as $$
             a.number, 2, 'running',
             case
                 when a.next_due_at is not null then 'queued'
-                when a.number = p_job.attempt and p_job.finished_at is not null then p_job.status
+                when a.number = p_job.attempt and p_job.finished_at is not null and p_job.lease_token is not null
+                    then p_job.status
                 else 'failed'
             end,
             a.reason, a.number, a.finished_by, a.finished_at
@@ -130,9 +131,11 @@ create or replace function jobs.list_jobs(
 )
 returns setof jobs.job
 language plpgsql
-stable
+volatile
 security invoker
 set search_path = pg_catalog, pg_temp
+set max_parallel_workers_per_gather = 0
+set jit = off
 as $$
 declare
     -- Where the jobs of a status are: the others are not looked at.

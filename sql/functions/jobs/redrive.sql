@@ -12,6 +12,7 @@ as $$
 declare
     v_now timestamptz := core.now();
     v_outcome jobs.outcome;
+    v_unique_while text;
     v_job jobs.job := jobs.find_job(p_account_id, p_id);
 begin
     delete from jobs.outcome as o
@@ -23,10 +24,18 @@ begin
             message = format('the job is %s', (jobs.find_job(v_job.account_id, p_id)).status),
             hint = 'Only a failed job can be queued again.';
     end if;
-    if v_job.unique_key is not null and exists (
+    select s.unique_while into v_unique_while
+    from jobs.submission as s
+    where s.account_id = v_job.account_id and s.id = v_job.id;
+    if v_unique_while is not null then
+        insert into jobs.unique_key as k (account_id, key, job_id, unique_while)
+        values (v_job.account_id, v_job.unique_key, v_job.id, v_unique_while)
+        on conflict on constraint unique_key_pkey do nothing;
+    end if;
+    if v_unique_while is not null and not exists (
         select
         from jobs.unique_key as k
-        where k.account_id = v_job.account_id and k.key = v_job.unique_key and k.job_id <> v_job.id
+        where k.account_id = v_job.account_id and k.key = v_job.unique_key and k.job_id = v_job.id
     ) then
         raise exception using
             errcode = 'LQ409',
@@ -52,12 +61,12 @@ begin
     select
         s.account_id, s.id, s.workflow, jobs.rank_of(s.priority), v_now, v_outcome.attempt,
         -- As many attempts as it had at first.
-        least(v_outcome.attempt + s.max_attempts, 30000), s.callback_url is not null, k.unique_while, s.timeout_seconds
+        least(v_outcome.attempt + s.max_attempts, 30000), s.callback_url is not null, s.unique_while, s.timeout_seconds
     from jobs.submission as s
-    left join jobs.unique_key as k on k.account_id = s.account_id and k.job_id = s.id
     where s.account_id = v_job.account_id and s.id = v_job.id;
+    -- Of the hour in which it failed.
     insert into jobs.tally_change (account_id, workflow, hour, waiting, failed)
-    values (v_job.account_id, v_job.workflow, jobs.hour_of(v_now), 1, -1);
+    values (v_job.account_id, v_job.workflow, jobs.hour_of(v_outcome.finished_at), 1, -1);
     perform core.hint(jobs.name_topic(v_job.account_id::text, v_job.workflow));
     return jobs.find_job(v_job.account_id, v_job.id);
 end;
@@ -65,7 +74,7 @@ $$;
 comment on function jobs.redrive_job(uuid, uuid) is
 $$Queue a failed job again, with as many attempts as it had at first. Its history stays; its end is told again.
 
-p_account_id: null for any the caller may see. A unique key that it let go at its end is not taken again. Raises LQ404; LQ409 when
+p_account_id: null for any the caller may see. A unique key that it let go at its end is taken again. Raises LQ404; LQ409 when
 it is not failed, or another job has its unique key.$$;
 
 create or replace function jobs.redrive_jobs(

@@ -107,7 +107,7 @@ begin
         where (
             jsonb_typeof(j.body) = 'object' and jsonb_typeof(j.body -> 'workflow') = 'string'
             and length(j.body ->> 'workflow') >= 1 and length(j.body ->> 'workflow') <= 128
-            and jsonb_typeof(j.body -> 'payload') = 'object' and pg_column_size(j.body -> 'payload') <= 100000
+            and jsonb_typeof(j.body -> 'payload') = 'object' and octet_length((j.body -> 'payload')::text) <= 204800
             and j.body - '{workflow,payload}'::text[] = '{}'
         ) is not true
     );
@@ -161,12 +161,14 @@ begin
         kept as (
             insert into jobs.submission (
                 account_id, id, workflow, priority, max_attempts, run_at, timeout_seconds, expected_seconds, unique_key,
-                callback_url, created_at, submitted_by, payload
+                unique_while, callback_url, created_at, submitted_by, payload
             )
             select
                 p_account_id, j.id, j.workflow, coalesce(j.priority, 'normal'), j.max_attempts, j.run_at,
-                j.timeout_seconds, (j.body ->> 'expected_seconds')::integer, j.body ->> 'unique_key', j.callback_url,
-                v_now, v_actor, j.body -> 'payload'
+                j.timeout_seconds, (j.body ->> 'expected_seconds')::integer, j.body ->> 'unique_key',
+                case
+                    when j.body ->> 'unique_key' is not null then coalesce(j.body ->> 'unique_while', 'active')
+                end, j.callback_url, v_now, v_actor, j.body -> 'payload'
             from job as j
         ),
         queued as (
@@ -217,14 +219,14 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return p_text is null or isfinite(p_text::timestamptz);
+    return p_text is null or p_text::timestamptz between '-infinity' and core.now() + interval '366 days';
 exception
     when data_exception then
         return false;
 end;
 $$;
 comment on function jobs.is_time(text) is
-$$Whether a text is a point in time, or null.$$;
+$$Whether a text is a point in time that a job may wait for: not more than 366 days from now. Null is.$$;
 
 create or replace function jobs.find_fault(p_body jsonb)
 returns text
@@ -244,7 +246,7 @@ begin
         return 'workflow must be a text of 1 to 128 characters';
     elsif jsonb_typeof(p_body -> 'payload') is distinct from 'object' then
         return 'payload must be an object';
-    elsif pg_column_size(p_body -> 'payload') > 100000 and octet_length((p_body -> 'payload')::text) > 204800 then
+    elsif octet_length((p_body -> 'payload')::text) > 204800 then
         return 'payload too large: 204800 bytes are allowed';
     elsif p_body - '{workflow,payload}'::text[] = '{}' then
         return null;
@@ -265,7 +267,7 @@ begin
     elsif jsonb_typeof(p_body -> 'callback_url') not in ('string', 'null') then
         return 'callback_url must be a text';
     elsif jsonb_typeof(p_body -> 'run_at') not in ('string', 'null') or not jobs.is_time(p_body ->> 'run_at') then
-        return 'run_at must be a time such as 2030-01-31T12:00:00Z';
+        return 'run_at must be a time within a year from now, such as 2030-01-31T12:00:00Z';
     end if;
     select min(k.key)
     into v_unknown
@@ -289,7 +291,7 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
     select case jsonb_typeof(p_value)
-        when 'number' then (p_value #>> '{}')::numeric % 1 = 0 and (p_value #>> '{}')::numeric between 1 and p_most
+        when 'number' then p_value #>> '{}' ~ '^[0-9]{1,9}$' and (p_value #>> '{}')::numeric between 1 and p_most
         when 'null' then true
         else p_value is null
     end
@@ -408,7 +410,8 @@ as $$
 declare
     v_now timestamptz := core.now();
     v_bytes integer := octet_length(p_payload::text);
-    v_max_attempts smallint := coalesce(p_max_attempts, core.integer_setting('jobs.max_attempts')::integer);
+    v_wanted_attempts integer := coalesce(p_max_attempts, core.integer_setting('jobs.max_attempts')::integer);
+    v_max_attempts smallint;
     v_is_delayed boolean := coalesce(p_run_at > v_now, false);
 begin
     if p_callback_url is not null then
@@ -424,6 +427,19 @@ begin
             detail = format('It has %s bytes; 204800 are allowed.', v_bytes),
             hint = 'Store the data elsewhere and send a link.';
     end if;
+    if p_workflow is null or length(p_workflow) not between 1 and 128 then
+        raise exception using errcode = 'LQ422', message = 'a workflow has 1 to 128 characters';
+    end if;
+    if coalesce(p_priority, 'normal') not in ('low', 'normal', 'high') then
+        raise exception using errcode = 'LQ422', message = 'the priority must be low, normal or high';
+    end if;
+    if v_wanted_attempts not between 1 and 100 then
+        raise exception using errcode = 'LQ422', message = 'a job has 1 to 100 attempts';
+    end if;
+    if p_run_at > v_now + interval '366 days' then
+        raise exception using
+            errcode = 'LQ422', message = 'a job waits for up to 366 days', hint = 'Let a schedule hand it in when it is due.';
+    end if;
     if p_unique_key is not null
         and coalesce(p_unique_while, 'active') not in ('waiting', 'active', 'active_or_succeeded', 'ever')
     then
@@ -434,6 +450,7 @@ begin
         raise exception using errcode = 'LQ404', message = 'no such account';
     end if;
 
+    v_max_attempts := v_wanted_attempts;
     id := jobs.make_id(v_now);
     is_duplicate := false;
     if p_unique_key is not null then
@@ -451,11 +468,11 @@ begin
     perform quota.spend(p_account_id, quota.estimate_cost(p_workflow, v_bytes));
     insert into jobs.submission (
         account_id, id, workflow, priority, max_attempts, run_at, timeout_seconds, expected_seconds, unique_key,
-        callback_url, created_at, submitted_by, payload
+        unique_while, callback_url, created_at, submitted_by, payload
     )
     values (
         p_account_id, id, p_workflow, coalesce(p_priority, 'normal'), v_max_attempts, p_run_at, p_timeout_seconds,
-        p_expected_seconds, p_unique_key, p_callback_url, v_now, core.current_actor(), p_payload
+        p_expected_seconds, p_unique_key, case when p_unique_key is not null then coalesce(p_unique_while, 'active') end, p_callback_url, v_now, core.current_actor(), p_payload
     );
     insert into jobs.waiting (
         account_id, job_id, workflow, priority_rank, due_at, max_attempts, is_delayed, has_callback, unique_while,

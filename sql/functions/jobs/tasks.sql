@@ -7,12 +7,10 @@ volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-    select jsonb_build_object(
-        'rescued', jobs.rescue_expired(), 'let_in', jobs.let_in_delayed(), 'folded', jobs.fold_tallies()
-    )
+    select jsonb_build_object('rescued', jobs.rescue_expired(5000), 'let_in', jobs.let_in_delayed(5000))
 $$;
 comment on function jobs.tend_queue() is
-$$What the queue needs each second: jobs.rescue_expired, jobs.let_in_delayed and jobs.fold_tallies. A task of the clock.$$;
+$$What the queue needs each second: jobs.rescue_expired and jobs.let_in_delayed, up to 5,000 jobs each. A task of the clock.$$;
 
 create or replace function jobs.compact_hot()
 returns bigint
@@ -47,7 +45,9 @@ Gives the bytes won.$$;
 select core.seed('schedule.task', '{name}', t.task)
 from jsonb_array_elements('[
     {"name": "jobs-tend-queue", "function": "jobs.tend_queue", "every": "1 second",
-        "description": "take jobs back from workers that are gone, let in delayed ones, count"},
+        "description": "take jobs back from workers that are gone, let in delayed ones"},
+    {"name": "jobs-fold-tallies", "function": "jobs.fold_tallies", "every": "1 second",
+        "description": "bring the counts of the queue up to date"},
     {"name": "jobs-compact-hot", "function": "jobs.compact_hot", "every": "1 second", "is_alone": true,
         "description": "rewrite the hot tables of jobs when dead rows make them large"},
     {"name": "jobs-make-days", "function": "jobs.make_days", "every": "1 hour", "is_alone": true,

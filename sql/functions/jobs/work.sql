@@ -58,7 +58,7 @@ begin
         perform jobs.refuse_lease(jobs.find_job(p_account_id, p_id), p_lease_token);
     end if;
     perform jobs.add_logs(v_run, p_logs);
-    perform jobs.note_worker(p_account_id, v_run.worker, null);
+    perform jobs.note_worker(p_account_id, v_run.worker, '{}');
     return jobs.find_job(v_run.account_id, p_id);
 end;
 $$;
@@ -124,7 +124,7 @@ as $$
 declare
     v_now timestamptz := core.now();
     v_actor text := core.current_actor();
-    v_done uuid[];
+    v_done bigint[];
     v_loose record;
 begin
     if cardinality(p_ids) is distinct from cardinality(p_lease_tokens)
@@ -134,7 +134,7 @@ begin
     end if;
     if p_results is not null and exists (
         select from unnest(p_results) as r (result)
-        where pg_column_size(r.result) > 100000 and octet_length(r.result::text) > 204800
+        where octet_length(r.result::text) > 204800
     ) then
         raise exception using
             errcode = 'LQ413',
@@ -167,14 +167,14 @@ begin
         group by g.account_id, g.workflow
     )
     select
-        array_agg(g.job_id) as ids,
+        array_agg(g.lease_token) as tokens,
         array_agg(g.account_id) filter (where g.unique_while in ('waiting', 'active')) as key_accounts,
         array_agg(g.job_id) filter (where g.unique_while in ('waiting', 'active')) as key_ids,
         array_agg(g.account_id) filter (where g.has_callback) as told_accounts,
         array_agg(g.job_id) filter (where g.has_callback) as told_ids
     into v_loose
     from gone as g;
-    v_done := coalesce(v_loose.ids, '{}');
+    v_done := coalesce(v_loose.tokens, '{}');
     if v_loose.key_ids is not null then
         perform jobs.release_keys(v_loose.key_accounts, v_loose.key_ids);
     end if;
@@ -189,7 +189,7 @@ begin
         select
             t.id,
             case
-                when t.id = any (v_done) then 'done'
+                when t.token = any (v_done) then 'done'
                 when exists (
                     select
                     from jobs.outcome as o
@@ -270,7 +270,8 @@ as $$
         where a.account_id = p_job.account_id and a.job_id = p_job.id and a.lease_token = p_lease_token
             and a.outcome <> 'lost'
     ) or (
-        p_job.lease_token = p_lease_token and p_job.status in ('failed', 'canceled')
+        -- One that ended while it waited has no token.
+        p_job.lease_token is not distinct from p_lease_token and p_job.status in ('failed', 'canceled')
         and p_job.reason not in ('lease_expired', 'attempt_expired')
     )
 $$;
