@@ -210,8 +210,8 @@ create table outbox.receipt (
 );
 create index receipt_due_at_idx on outbox.receipt (due_at);
 comment on table outbox.receipt is
-'Outcomes that a receiver raised an error about: the clock calls it again. Removed when it takes one, or gives up after the '
-'setting outbox.receiver_tries.';
+'Outcomes of what was given up without an attempt, and those that a receiver raised an error about: the clock calls it. Removed '
+'when it takes one; left alone after as many tries as the setting outbox.receiver_tries.';
 comment on column outbox.receipt.account_id is 'account of the message';
 comment on column outbox.receipt.message_id is 'the message';
 comment on column outbox.receipt.receiver is 'the function, schema.name';
@@ -219,7 +219,7 @@ comment on column outbox.receipt.context is 'its p_context';
 comment on column outbox.receipt.outcome is 'its p_outcome';
 comment on column outbox.receipt.tries is 'calls that failed';
 comment on column outbox.receipt.due_at is 'when it is called next; infinity: never again by itself';
-comment on column outbox.receipt.error is 'the last error';
+comment on column outbox.receipt.error is 'the last error; empty before the first call';
 
 create table outbox.event (
     account_id uuid not null,

@@ -1,6 +1,6 @@
 -- What nobody acknowledges is told again, by rows, so many times.
 begin;
-select plan(22);
+select plan(24);
 
 delete from alerts.channel;
 delete from alerts.route where origin = 'local';
@@ -73,6 +73,16 @@ select core.set_test_clock('2031-05-01 14:05:00+00');
 select alerts.escalate();
 select is(array_agg(distinct e.channel), '{hook}', 'the others are') from alerts.event as e
 inner join alerts.alert as a on a.id = e.alert_id where a.fingerprint = 'deaf' and e.kind = 'sent' and e.facts ->> 'kind' = 'escalated';
+
+-- What was acknowledged, and rises: counted from then.
+select alerts.raise('warning', 'e.z', 'm', p_fingerprint => 'rises');
+select alerts.acknowledge(a.id) from alerts.alert as a where a.fingerprint = 'rises';
+select core.set_test_clock('2031-05-01 15:05:00+00');
+select alerts.raise('critical', 'e.z', 'm', p_fingerprint => 'rises'), alerts.escalate();
+select is(pg_temp.sent() like '%rises:boss%', false, 'the time begins when the level rises');
+select core.set_test_clock('2031-05-01 15:15:00+00');
+select alerts.escalate();
+select is(pg_temp.sent() like '%rises:boss%', true, 'and ends then');
 
 select throws_ok($$insert into alerts.escalation (name, level, after, channels) values ('x', 'error', '1 second', '{a}')$$, '23514', null, 'not before a minute');
 select throws_ok($$insert into alerts.escalation (name, level, after, channels) values ('x', 'error', '1 hour', '{}')$$, '23514', null, 'somebody must be told');

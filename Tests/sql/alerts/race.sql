@@ -1,7 +1,7 @@
 -- Two sessions raise the same alert at once: neither waits, and one message is queued. What sessions see is committed, so this test
 -- cleans up after itself.
 begin;
-select plan(12);
+select plan(14);
 
 set local client_min_messages = warning;
 create extension if not exists dblink;
@@ -57,6 +57,16 @@ select is(
     pg_temp.run('c', $$select a.occurrences || ' ' || t.times from alerts.alert as a inner join alerts.told as t on t.alert_id = a.id
         where a.fingerprint = 'race-3'$$), '1 1', 'which is told'
 );
+
+-- Much that waits for one that is busy does not hold up the others.
+select dblink_exec('a', 'begin');
+select pg_temp.run('a', $$select alerts.raise('error', 'race', 'five', p_fingerprint => 'race-5')::text$$);
+select pg_temp.run('b', $$select alerts.raise('error', 'race', 'five', p_fingerprint => 'race-5')::text from generate_series(1, 3)$$);
+select pg_temp.run('b', $$insert into alerts.waiting (fingerprint, level, source, message, facts, actor, happened_at)
+    values ('race-6', 'error', 'race', 'six', '{}', 'x', core.now()) returning fingerprint$$);
+select is(pg_temp.run('c', $$select alerts.gather(2)::text$$), '1', 'another is taken in though more than a step waits before it');
+select dblink_exec('a', 'rollback');
+select is(pg_temp.run('c', $$select alerts.gather()::text$$), '3', 'and the others when they can be');
 
 -- The report of an outcome does not wait for who raises the alert.
 select dblink_exec('a', 'begin');

@@ -1,6 +1,6 @@
 -- Alerts are grouped by fingerprint, counted, resolved and opened again, from any function, and nobody waits.
 begin;
-select plan(55);
+select plan(56);
 
 delete from alerts.channel;
 delete from alerts.route where origin = 'local';
@@ -81,6 +81,9 @@ select ok(alerts.resolve('mine', :'acme'), 'resolved by account');
 select is(string_agg(concat_ws(' ', c.name, a.state), ', ' order by c.name nulls first), 'open, Acme resolved, Beta open', 'and only there')
 from alerts.alert as a left join identity.account as c on c.id = a.account_id
 where a.fingerprint = 'mine' and (a.account_id is null or a.account_id in (:'acme', :'beta'));
+
+select alerts.raise('info', 'test', 'one', p_fingerprint => ' ' || repeat('f', 250));
+select ok(alerts.resolve(' ' || repeat('f', 250)), 'a fingerprint is cut alike by both');
 
 -- Odd arguments.
 select throws_ok($$select alerts.raise('fatal', 's', 'm')$$, 'LQ422', 'unknown level of an alert', 'no other level');

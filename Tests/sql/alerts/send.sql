@@ -1,6 +1,6 @@
 -- Each channel gets one message a cool-down, as a message of the outbox; what does not get through is an alert of its own.
 begin;
-select plan(40);
+select plan(48);
 
 delete from alerts.channel;
 delete from alerts.route where origin = 'local';
@@ -100,7 +100,12 @@ select lives_ok($$select alerts.raise('critical', 'test', 'm', p_fingerprint => 
 select is(pg_temp.count_sent('bad'), 2::bigint, 'nor keep the others from being told');
 select is(row(e.channel, e.message_id, e.facts ->> 'sqlstate')::text, '(hook,,LQ422)', 'it is noted') from alerts.event as e
 inner join alerts.alert as a on a.id = e.alert_id where a.fingerprint = 'bad' and e.kind = 'not_sent' and e.channel = 'hook';
+select is_empty($$select from alerts.told as t inner join alerts.alert as a on a.id = t.alert_id where a.fingerprint = 'bad' and t.channel = 'hook'$$, 'it was not told');
+select is(row(a.level, a.state, a.source)::text, '(error,open,alerts.channel)', 'the others hear of it') from alerts.alert as a where a.fingerprint = 'alerts.channel/hook';
+select is_empty($$select from sent as s where s.fingerprint = 'alerts.channel/hook' and s.channel = 'hook'$$, 'and not itself');
 update alerts.channel set settings = '{"url": "https://a.example/x"}' where name = 'hook';
+select alerts.raise('critical', 'test', 'm', p_fingerprint => 'bad');
+select is(pg_temp.count_sent('bad'), 3::bigint, 'when it is mended the next occurrence is told, within the cool-down of the others');
 
 -- What came of it.
 select jsonb_build_object('alert_id', :'id', 'channel', 'team', 'kind', 'raised') as context,
@@ -128,6 +133,16 @@ select is(array_agg(s.receiver_context ->> 'repeated_body' like '%(repeated)%' a
 from sent as s where s.fingerprint = 'wire' and s.receiver is not null and s.kind = 'http';
 select is(count(*)::integer, 1, 'a message has a key: it is queued once') from outbox.message_key as k
 where k.key = format('alerts/%s/team/raised/1', :'id');
+
+-- Nobody to tell.
+update alerts.channel set is_enabled = false;
+select alerts.raise('error', 'test', 'm', p_fingerprint => 'lonely'), alerts.raise('warning', 'test', 'm', p_fingerprint => 'lonely-warning');
+select ok(a.is_held, 'what is grave and goes to no channel is held') from alerts.alert as a where a.fingerprint = 'lonely';
+select ok(not a.is_held, 'what is not is not') from alerts.alert as a where a.fingerprint = 'lonely-warning';
+update alerts.channel set is_enabled = true where name = 'bot';
+select alerts.tell_held();
+select is(pg_temp.count_sent('lonely'), 1::bigint, 'and told when there is a channel');
+select ok(not a.is_held, 'once') from alerts.alert as a where a.fingerprint = 'lonely';
 
 select core.set_test_clock(null);
 select * from finish();

@@ -39,10 +39,10 @@ inner join alerts.alert as a on a.id = e.alert_id where a.fingerprint = 't-open'
 update schedule.task set is_enabled = name like 'alerts-%';
 select is(
     test.turn_clock(),
-    '{"alerts-escalate succeeded","alerts-gather succeeded","alerts-trim succeeded","alerts-watch-dead-letters succeeded","alerts-watch-endpoints succeeded","alerts-watch-schedule succeeded"}',
+    '{"alerts-escalate succeeded","alerts-gather succeeded","alerts-trim succeeded","alerts-watch-dead-letters succeeded","alerts-watch-endpoints succeeded","alerts-watch-inbox succeeded","alerts-watch-receivers succeeded","alerts-watch-schedule succeeded"}',
     'the clock runs the tasks'
 );
-select is(count(*)::integer, 6, 'which are the product''s') from schedule.task as t where t.name like 'alerts-%' and t.origin = 'file';
+select is(count(*)::integer, 8, 'which are the product''s') from schedule.task as t where t.name like 'alerts-%' and t.origin = 'file';
 
 select core.set_test_clock(null);
 select * from finish();

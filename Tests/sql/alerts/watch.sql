@@ -1,6 +1,6 @@
 -- The clock raises alerts about what lower floors know, and resolves them.
 begin;
-select plan(24);
+select plan(31);
 
 delete from alerts.alert;
 delete from alerts.channel;
@@ -74,6 +74,36 @@ select is(pg_temp.alerts('outbox.dead-letters'), 'outbox.dead-letters warning op
 select core.set_test_clock('2031-05-02 13:00:01+00');
 select is(alerts.watch_dead_letters(), 0::bigint, 'an hour later');
 select is(pg_temp.alerts('outbox.dead-letters'), 'outbox.dead-letters warning resolved 1', 'it is over');
+
+-- One owner whose mail can not be made.
+with u as (insert into identity.user (email) values ('jörg@acme.example') returning id)
+insert into identity.membership (account_id, user_id, role) select :'acme', u.id, 'owner' from u;
+insert into outbox.endpoint (account_id, url, created_at) values (:'acme', 'https://a.example/4', core.now()) returning id as four \gset
+select outbox.disable_endpoint(:'acme', :'four', 'failing'), alerts.watch_endpoints();
+select is(concat_ws(' ', a.facts ->> 'owners_told', a.facts ->> 'error'), '1 "to" holds what is no address', 'keeps the other from nothing')
+from alerts.alert as a where a.fingerprint = 'outbox.endpoint/' || core.show_id('ep', :'four');
+
+-- Webhooks that come in.
+select alerts.watch_inbox();
+update core.setting set value = '"development"' where name = 'core.environment';
+select inbox.create_source('watched', 'none');
+select inbox.receive('watched', '{"id": "1"}', '{}');
+update inbox.delivery as d set state = 'dead' from inbox.source as s where s.id = d.source_id and s.name = 'watched';
+select cmp_ok(alerts.watch_inbox(), '>=', 1::bigint, 'what was given up is a problem');
+select ok(pg_temp.alerts('inbox') like '%inbox/dead/watched error open 1%', 'and an alert');
+delete from inbox.delivery;
+select alerts.watch_inbox();
+select ok(pg_temp.alerts('inbox') like '%inbox/dead/watched error resolved 1%', 'until it is over');
+
+-- Outcomes that nobody takes.
+delete from outbox.receipt;
+insert into outbox.receipt (account_id, message_id, receiver, outcome, tries, due_at, error)
+values (:'acme', core.new_id(), 'a.b', '{}', 20, 'infinity', 'x'), (:'acme', core.new_id(), 'a.c', '{}', 1, core.now(), 'x');
+select is(alerts.watch_receivers(), 1::bigint, 'an outcome whose receiver is not called any more');
+select is(pg_temp.alerts('outbox.receivers'), 'outbox.receivers error open 1', 'is an alert');
+delete from outbox.receipt;
+select alerts.watch_receivers();
+select is(pg_temp.alerts('outbox.receivers'), 'outbox.receivers error resolved 1', 'until it is gone');
 
 select core.set_test_clock(null);
 select * from finish();

@@ -36,7 +36,7 @@ select is(w.status, 413, 'progress is short')
 from j, pg_temp.work('heartbeat', j.job, jsonb_build_object('progress', repeat('x', 4095))) as w;
 select is(w.status || ' ' || (w.body ->> 'detail'), '409 The lease has passed to another worker. The job is running.', v.verb || ' with a wrong token is refused')
 from j, (values ('heartbeat', '{}'), ('complete', '{}'), ('fail', '{"error": {}}')) as v (verb, body),
-    pg_temp.work(v.verb, j.job, v.body::jsonb || '{"lease_token": 1}') as w;
+    pg_temp.work(v.verb, j.job, v.body::jsonb || '{"lease_token": 999999999}') as w;
 select is(w.status || ' ' || (w.body ->> 'detail'), '404 No such job.', v.verb || ' of another account''s job is refused')
 from j, (values ('heartbeat', '{}'), ('complete', '{}'), ('fail', '{"error": {}}')) as v (verb, body),
     pg_temp.work(v.verb, j.job, v.body::jsonb, (select b from k)) as w;

@@ -1,6 +1,6 @@
 -- Mails are asked for: one for each address, into the outbox.
 begin;
-select plan(42);
+select plan(45);
 
 select core.set_test_clock('2031-02-01 10:00:00+00');
 select identity.create_account('Acme') as acme, identity.create_account('Beta') as beta \gset
@@ -95,7 +95,7 @@ from (values
     ('{}'), ('[1]'), ('[{"name": "a"}]'), ('[{"name": "", "content_type": "a/b", "content": ""}]'),
     ('[{"name": "a\nb", "content_type": "a/b", "content": ""}]'), ('[{"name": "a", "content_type": "a", "content": ""}]'),
     ('[{"name": "a", "content_type": "message/rfc822", "content": ""}]'),
-    ('[{"name": "a", "content_type": "a/b", "content": "%"}]')
+    ('[{"name": "a", "content_type": "a/b", "content": "%"}]'), ('[{"name": "a", "content_type": "a/b", "content": "AAAAA"}]')
 ) as t (wrong);
 update core.setting set value = '3' where name = 'mail.attachment_bytes';
 select lives_ok($$select mail.check_attachments('[{"name": "a", "content_type": "a/b", "content": "AAAA"}]')$$, 'as much as is allowed');
@@ -104,12 +104,18 @@ select throws_ok(
     'the attachments are too large', 'and no more'
 );
 
+select throws_ok(
+    format('select mail.check_attachments(%L)', (select jsonb_agg('{"name": "a", "content_type": "a/b", "content": ""}'::jsonb) from generate_series(1, 21))),
+    'LQ422', 'a mail has 20 attachments at most', 'nor more of them'
+);
+
 -- What is refused.
 select throws_ok(
     format('select mail.send(%L, %s)', :'acme', t.arguments), 'LQ422', t.message, t.message
 )
 from (values
     ($$'{}', 'notice'$$, 'a mail goes to 1 to 50 addresses'), ($$'{ann}', 'notice'$$, '"to" holds what is no address'),
+    ($$'{a@b.de}', 'notice', p_key => repeat('k', 201)$$, 'the key must have 1 to 200 characters'),
     ($$'{a@b.de}', 'nothing'$$, 'there is no such template'), ($$'{a@b.de}', 'notice', p_class => 'x'$$, 'there is no such class of mails'),
     ($$'{a@b.de}', 'notice', '[]'$$, 'the data of a mail are an object of at most 256 KiB')
 ) as t (arguments, message);

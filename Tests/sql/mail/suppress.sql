@@ -1,6 +1,6 @@
 -- Addresses that get no mail.
 begin;
-select plan(59);
+select plan(64);
 
 select core.set_test_clock('2031-01-15 12:00:00+00');
 select is(mail.read_address(t.text), t.address, 'an address: ' || t.text)
@@ -51,6 +51,23 @@ select is(mail.unsuppress('bob@example.org'), 0, 'and then there is none');
 select is(
     (select count(*) from audit.entry as e where e.action = 'mail.unsuppress'), 2::bigint, 'both are recorded, and what did nothing is not'
 );
+
+-- What waits already.
+select mail.send(:'acme', '{eve@example.org}', 'notice', p_key => 'waits') as waits, mail.send(:'acme', '{eve@example.org}', 'notice', p_key => 'goes') as goes \gset
+update outbox.delivery as d set lease_token = 1, claimed_at = core.now() from mail.message as m where m.id = :'goes' and d.message_id = m.outbox_id;
+create function pg_temp.due() returns text language sql as $$
+    select string_agg(m.key, ' ' order by m.key) from mail.message as m inner join outbox.delivery as d on d.account_id = m.account_id and d.message_id = m.outbox_id
+    where m.address = 'eve@example.org'
+$$;
+select mail.suppress('eve@example.org', 'unsubscribe');
+select is(pg_temp.due(), 'goes waits', 'who unsubscribes still gets what is needed');
+select mail.suppress('eve@example.org', 'complaint');
+select is(pg_temp.due(), 'goes', 'what waits for an address that is suppressed is given up, but not what is being sent');
+select is(l.reason, 'the address gets no mail: complaint', 'with the reason') from outbox.dead_letter as l
+inner join mail.message as m on m.account_id = l.account_id and m.outbox_id = l.message_id where m.id = :'waits';
+select cmp_ok(outbox.call_receivers(), '>=', 1::bigint, 'the clock tells it');
+select is(m.state, 'failed', 'and its mail is over') from mail.message as m where m.id = :'waits';
+select mail.unsuppress('eve@example.org');
 
 -- By token.
 insert into mail.message (account_id, address, template, class, unsubscribe_token, created_at)

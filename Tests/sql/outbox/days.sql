@@ -1,6 +1,6 @@
 -- Messages and attempts lie in partitions by the UTC day of the message's id.
 begin;
-select plan(16);
+select plan(18);
 
 select is(outbox.first_id_at('2030-01-01 00:00:00.123+00'), '01b8dac5-b47b-0000-0000-000000000000'::uuid, 'a time is the head of an id');
 select is(outbox.first_id_at(null), null, 'no time is none');
@@ -44,9 +44,12 @@ update core.setting set value = '1' where name = 'outbox.keep_days';
 select core.set_test_clock('2030-01-10 00:14:00+00');
 -- Days before 2030 that hold real messages go too: nothing of this test is kept.
 select outbox.drop_days();
+select outbox.drop_days();
 select is((select count(*) from outbox.message where account_id = :'account'), 2::bigint, 'never before eight days are over');
 select core.set_test_clock('2030-01-10 00:20:00+00');
-select is(outbox.drop_days(), 1::bigint, 'a quarter of an hour after midnight the oldest day goes');
+select is(outbox.drop_days(), 0::bigint, 'a quarter of an hour after midnight the oldest day goes, but not while something of it is due');
+select is((select array_agg(l.reason) from outbox.dead_letter as l where l.account_id = :'account'), '{"its message is not kept any longer"}', 'that is given up');
+select is(outbox.drop_days(), 1::bigint, 'and the day goes with the next run');
 select is((select count(*) from outbox.message where account_id = :'account'), 1::bigint, 'with its messages');
 select is((select count(*) from outbox.delivery where account_id = :'account'), 1::bigint, 'and what was parked of them');
 

@@ -1,6 +1,6 @@
 -- Messages are claimed, reported, retried and given up.
 begin;
-select plan(76);
+select plan(77);
 
 -- Due messages of other tests are out of the way.
 create function pg_temp.forget() returns void language sql as $$
@@ -144,7 +144,8 @@ from (values
     ('{"outcome": "response", "status": 503, "retry_after": 1}', 'retry 5.0', 'but never shortens the wait'),
     ('{"outcome": "response", "status": 503, "retry_after": "99999999999999999999"}', 'retry 86400.0', 'nor makes it longer than a day'),
     ('{"outcome": "response", "status": 503, "retry_after": "soon"}', 'retry 5.0', 'nonsense is no Retry-After'),
-    ('{"outcome": "response", "status": 503, "retry_after": "Mon, 31 Feb 2030 12:00:00 GMT"}', 'retry 5.0', 'nor is an impossible date')
+    ('{"outcome": "response", "status": 503, "retry_after": "Mon, 31 Feb 2030 12:00:00 GMT"}', 'retry 5.0', 'nor is an impossible date'),
+    ('{"outcome": "response", "status": 503, "retry_after": "Sun, 00 Nov 2030 12:00:00 GMT"}', 'retry 5.0', 'nor one that can not be read')
 ) as v (more, verdict, why);
 select core.set_test_clock('2030-01-01 12:00:00+00');
 select is(

@@ -1,6 +1,6 @@
 -- Events are kept, and sent to the endpoints that want them.
 begin;
-select plan(44);
+select plan(45);
 
 select core.set_test_clock('2030-01-01 12:00:00.5+00');
 select test.make_account() as account, test.make_account() as other \gset
@@ -88,6 +88,9 @@ select isnt_empty('select from outbox.event', 'but its own');
 select test.become('levqor_dba');
 select isnt_empty('select from outbox.endpoint', 'a DBA sees all');
 select test.become('none');
+select throws_ok(
+    format('select outbox.publish_event(%L, %L, %L, %L)', :'account', 'a.b', '{}', repeat('k', 201)), 'LQ422', 'the key must have 1 to 200 characters', 'a key is short'
+);
 
 select * from finish();
 rollback;

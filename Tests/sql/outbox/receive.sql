@@ -1,6 +1,6 @@
 -- Receivers are told of the end of a message, each apart.
 begin;
-select plan(21);
+select plan(33);
 
 select test.make_account() as account \gset
 select core.set_test_clock('2030-01-01 12:00:00+00');
@@ -85,6 +85,61 @@ select pg_temp.answer('{"outcome": "response", "status": 200}');
 select core.set_test_clock(core.now() + interval '10 seconds');
 select outbox.call_receivers();
 select is((select due_at from outbox.receipt), 'infinity', 'after so many calls it is left alone');
+
+-- One whose name is that of several functions.
+delete from outbox.receipt;
+delete from receiving.told;
+update receiving.mood set is_good = true;
+create function receiving.take(p_number integer) returns void language sql as 'select';
+select pg_temp.ask();
+select pg_temp.answer('{"outcome": "response", "status": 200}');
+select is((select count(*) from receiving.told) || ' ' || (select count(*) from outbox.receipt), '1 0', 'of several functions of its name the right one is called');
+
+-- One that has no attempt left when a claim meets it: the clock tells its receiver, not the claim.
+delete from receiving.told;
+select pg_temp.ask();
+update outbox.delivery set max_attempts = 1;
+select count(*) from outbox.claim_messages('w', 32);
+select core.set_test_clock(core.now() + interval '2 minutes');
+select is(count(*), 0::bigint, 'one whose last lease ran out is not claimed') from outbox.claim_messages('w', 32);
+select is((select count(*) from receiving.told), 0::bigint, 'the claim calls nobody');
+select is(row(r.tries, r.due_at)::text, row(0, core.now())::text, 'but leaves the outcome to the clock') from outbox.receipt as r;
+select is(outbox.call_receivers(), 1::bigint, 'which calls the receiver');
+select is(
+    (select concat_ws(': ', t.outcome ->> 'state', t.outcome ->> 'error') from receiving.told as t), 'dead: the lease ran out without a report', 'with the reason'
+);
+
+-- How it is called.
+delete from receiving.told;
+create or replace function receiving.take(p_context jsonb, p_outcome jsonb) returns void language plpgsql as $$
+begin
+    insert into receiving.told (context) values (to_jsonb(current_setting('lock_timeout')));
+end;
+$$;
+set local lock_timeout = '7s';
+select outbox.call_receiver('receiving.take', '{}', '{}');
+select is((select t.context #>> '{}' from receiving.told as t), '1s', 'it waits a second for a lock at most');
+select is(current_setting('lock_timeout'), '7s', 'and whoever calls it as long as before');
+
+-- Failed assertions and cancelled statements are no ordinary errors.
+create or replace function receiving.take(p_context jsonb, p_outcome jsonb) returns void language plpgsql as $$
+begin
+    assert p_outcome ->> 'state' = 'never', 'never';
+end;
+$$;
+select pg_temp.ask();
+select is(pg_temp.answer('{"outcome": "response", "status": 200}'), 'done', 'a failed assertion spoils no report either');
+select is((select r.error from outbox.receipt as r), 'P0004 never', 'and is kept');
+create or replace function receiving.take(p_context jsonb, p_outcome jsonb) returns void language plpgsql as $$
+begin
+    raise exception using errcode = 'query_canceled', message = 'too long';
+end;
+$$;
+update outbox.receipt set due_at = core.now(), tries = 0;
+insert into outbox.receipt select r.account_id, core.new_id(), r.receiver, r.context, r.outcome, 0, core.now(), '' from outbox.receipt as r;
+select is(outbox.call_receivers(), 1::bigint, 'one that takes too long ends the run');
+select is((select array_agg(r.error order by r.error) from outbox.receipt as r where r.tries = 1), '{"57014 too long"}', 'and has had its try');
+
 select lives_ok('select outbox.check_receiver(null)', 'nobody is a receiver too');
 select throws_ok('select outbox.check_receiver(''receiving.take(jsonb, jsonb); drop table x'')', 'LQ422', 'there is no such receiver', 'and a sentence is none');
 

@@ -1,6 +1,6 @@
 -- Messages are sent again under their ids.
 begin;
-select plan(31);
+select plan(36);
 
 select test.make_account() as account, test.make_account() as other \gset
 select test.make_key(:'account') as key, test.make_key(:'other') as stranger \gset
@@ -70,9 +70,15 @@ select is(outbox.work_replays(4), 4::bigint, 'a few at a time');
 select is(outbox.work_replays(4), 2::bigint, 'and the others');
 select is((select count(*) from outbox.replay where finished_at is null), 0::bigint, 'to the end');
 select is((select count(*) from outbox.delivery), 6::bigint, 'each once');
+create temp table kept on commit drop as select * from outbox.delivery;
+delete from outbox.delivery;
+select is(c.status, 202, 'another is ordered') from pg_temp.order(:'path', :'key', '{"since": "2020-01-01T00:00:00Z", "only_failed": false}') as c;
 update outbox.endpoint set is_enabled = false where id = :'endpoint';
+select is(outbox.work_replays(), 0::bigint, 'when its endpoint is disabled meanwhile, nothing is sent');
+select is((select count(*) from outbox.replay where finished_at is null), 0::bigint, 'and it is finished');
+insert into outbox.delivery select * from kept;
 select is(c.status, 409, 'to a disabled endpoint nothing is sent again') from pg_temp.order(:'path', :'key', '{"since": "2020-01-01T00:00:00Z"}') as c;
-select is((select count(*) from audit.entry where action = 'outbox.order_replay'), 2::bigint, 'orders are in the trail');
+select is((select count(*) from audit.entry where action = 'outbox.order_replay'), 3::bigint, 'orders are in the trail');
 
 -- Old ones.
 select outbox.send_mail(:'account', '{}', 'a.b', null, null, 'key');
@@ -81,7 +87,10 @@ select is(outbox.trim_old(), 0::bigint, 'for 30 days keys and replays are kept')
 update outbox.endpoint set removed_at = '2030-01-01 12:00:00+00' where id = :'endpoint';
 select core.set_test_clock('2030-01-31 12:00:01+00');
 select is(outbox.trim_old(), 4::bigint, 'and no longer');
-select is((select count(*) from outbox.endpoint where account_id = :'account'), 0::bigint, 'removed endpoints as well');
+select is((select count(*) from outbox.endpoint where account_id = :'account'), 1::bigint, 'a removed endpoint stays while something is due for it');
+delete from outbox.delivery where endpoint_id = :'endpoint';
+select is(outbox.trim_old(), 1::bigint, 'and then goes');
+select is((select count(*) from outbox.endpoint where account_id = :'account'), 0::bigint, 'as the others');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- Messages are written: webhooks, calls and mails.
 begin;
-select plan(63);
+select plan(64);
 
 create temp table t on commit drop as select test.make_account() as account;
 grant select on t to public;
@@ -123,6 +123,10 @@ select function_privs_are(
     'outbox', 'send_webhook', array['uuid', 'text', 'text', 'jsonb', 'text', 'text'], 'levqor_server', array[]::text[],
     'the server can not write messages'
 );
+select throws_ok(
+    format('select outbox.send_mail(%L, %L, %L, null, null, %L)', t.account, '{}', 'a.b', repeat('k', 201)), 'LQ422', 'the key must have 1 to 200 characters',
+    'a key is short'
+) from t;
 
 select * from finish();
 rollback;

@@ -55,7 +55,11 @@ begin
             on a.state <> 'resolved' and a.state = 'open' and alerts.rank(a.level) >= alerts.rank(e.level)
             and alerts.matches(e.source, a.source)
         left join alerts.escalated as d on d.alert_id = a.id and d.escalation = e.name
-        where e.is_enabled and coalesce(d.escalated_at, a.opened_at) + e.after <= core.now()
+        where e.is_enabled
+            and coalesce(d.escalated_at, greatest(a.opened_at, (
+                -- An acknowledged one whose level rose is open since then.
+                select max(v.happened_at) from alerts.event as v where v.alert_id = a.id and v.kind = 'level_raised'
+            ))) + e.after <= core.now()
             and coalesce(d.times, 0) < e.times and alerts.find_silence(a) is null
         order by a.id, e.name
         limit p_limit

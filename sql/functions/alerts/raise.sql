@@ -277,7 +277,8 @@ p_source: what raises it, such as domain.thing. p_message: a sentence for people
 ids count as one.
 
 Gives the alert's id; null when another open transaction is raising the same one for the first time. Never waits and, once the
-arguments are right, never refuses: a channel that is badly set is noted in alerts.event. Raises LQ422 for an unknown level.$$;
+arguments are right, never refuses: a channel that is badly set is noted in alerts.event. In a read-only transaction nothing can be
+raised: it fails with 25006. Raises LQ422 for an unknown level.$$;
 
 create or replace function alerts.resolve_alert(p_alert alerts.alert, p_comment text, p_actor text)
 returns void
@@ -315,7 +316,9 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_key bigint := alerts.lock_key(p_fingerprint, p_account_id);
+    -- As raise() makes it.
+    v_fingerprint text := left(btrim(p_fingerprint), 200);
+    v_key bigint := alerts.lock_key(v_fingerprint, p_account_id);
     v_actor text := core.current_actor();
     v_before text := alerts.enter();
     v_alert alerts.alert;
@@ -325,19 +328,19 @@ begin
     v_is_free := case
         when exists (
             select from alerts.alert as a
-            where a.fingerprint = p_fingerprint and a.account_id is not distinct from p_account_id and a.state <> 'resolved'
+            where a.fingerprint = v_fingerprint and a.account_id is not distinct from p_account_id and a.state <> 'resolved'
         ) then pg_try_advisory_xact_lock(v_key)
         else pg_try_advisory_xact_lock_shared(v_key)
     end;
     if not v_is_free then
         insert into alerts.waiting (is_resolve, fingerprint, account_id, message, actor, happened_at)
-        values (true, p_fingerprint, p_account_id, p_comment, v_actor, core.now());
+        values (true, v_fingerprint, p_account_id, p_comment, v_actor, core.now());
         perform alerts.leave(v_before);
         return false;
     end if;
     select a.* into v_alert
     from alerts.alert as a
-    where a.fingerprint = p_fingerprint and a.account_id is not distinct from p_account_id and a.state <> 'resolved';
+    where a.fingerprint = v_fingerprint and a.account_id is not distinct from p_account_id and a.state <> 'resolved';
     if found then
         perform alerts.resolve_alert(v_alert, p_comment, v_actor);
     end if;
@@ -362,39 +365,50 @@ declare
     v_waiting alerts.waiting;
     v_alert alerts.alert;
     v_key bigint;
-    v_busy bigint[] := '{}';
     v_taken bigint := 0;
 begin
-    for v_waiting in
-        select w.* from alerts.waiting as w order by w.id limit p_limit for update skip locked
+    -- Alert by alert: what waits for one that is busy must not keep the others waiting.
+    for v_key in
+        select k.key
+        from (
+            select alerts.lock_key(w.fingerprint, w.account_id) as key, min(w.id) as first_id
+            from alerts.waiting as w
+            group by 1
+        ) as k
+        order by k.first_id
     loop
-        v_key := alerts.lock_key(v_waiting.fingerprint, v_waiting.account_id);
-        -- What comes behind one that is busy waits too, or it would overtake.
-        continue when v_key = any (v_busy);
-        if not pg_try_advisory_xact_lock(v_key) then
-            v_busy := v_busy || v_key;
-            continue;
-        end if;
-        if v_waiting.is_resolve then
-            select a.* into v_alert
-            from alerts.alert as a
-            where a.fingerprint = v_waiting.fingerprint and a.account_id is not distinct from v_waiting.account_id
-                -- What was seen later is not over.
-                and a.state <> 'resolved' and a.last_seen_at <= v_waiting.happened_at;
-            if found then
-                perform alerts.resolve_alert(v_alert, v_waiting.message, v_waiting.actor);
+        exit when v_taken >= p_limit;
+        continue when not pg_try_advisory_xact_lock(v_key);
+        for v_waiting in
+            select w.*
+            from alerts.waiting as w
+            where alerts.lock_key(w.fingerprint, w.account_id) = v_key
+            order by w.id
+            limit p_limit - v_taken
+            for update
+        loop
+            if v_waiting.is_resolve then
+                select a.* into v_alert
+                from alerts.alert as a
+                where a.fingerprint = v_waiting.fingerprint and a.account_id is not distinct from v_waiting.account_id
+                    -- What was seen later is not over.
+                    and a.state <> 'resolved' and a.last_seen_at <= v_waiting.happened_at;
+                if found then
+                    perform alerts.resolve_alert(v_alert, v_waiting.message, v_waiting.actor);
+                end if;
+            else
+                perform alerts.take_in(
+                    v_waiting.fingerprint, v_waiting.account_id, v_waiting.level, v_waiting.source, v_waiting.message,
+                    v_waiting.facts, v_waiting.actor, v_waiting.happened_at
+                );
             end if;
-        else
-            perform alerts.take_in(
-                v_waiting.fingerprint, v_waiting.account_id, v_waiting.level, v_waiting.source, v_waiting.message,
-                v_waiting.facts, v_waiting.actor, v_waiting.happened_at
-            );
-        end if;
-        delete from alerts.waiting as w where w.id = v_waiting.id;
-        v_taken := v_taken + 1;
+            delete from alerts.waiting as w where w.id = v_waiting.id;
+            v_taken := v_taken + 1;
+        end loop;
     end loop;
     return v_taken;
 end;
 $$;
 comment on function alerts.gather(integer) is
-$$Take in what waits, p_limit at most, in its order. A task of the clock. Gives how many were taken in.$$;
+$$Take in what waits, p_limit at most, of each alert in its order; alerts that another transaction has are passed over. A task of the
+clock. Gives how many were taken in.$$;

@@ -117,7 +117,9 @@ as $$
 declare
     v_silence uuid := alerts.find_silence(p_alert);
     v_target record;
-    v_is_held boolean := false;
+    -- What is grave and goes to nobody waits for a channel that takes it.
+    v_is_held boolean := alerts.rank(p_alert.level) >= alerts.rank('error')
+        and not exists (select from alerts.list_targets(p_alert));
     v_sent integer := 0;
 begin
     if v_silence is not null then
@@ -146,7 +148,17 @@ begin
             v_is_held := v_is_held or v_target.is_news;
             continue;
         end if;
-        perform alerts.send(p_alert, v_target.channel, 'raised', v_target.times::text);
+        if alerts.send(p_alert, v_target.channel, 'raised', v_target.times::text) is null then
+            -- Not told: the next occurrence tries again. The others hear of it, but not of what tells them just that.
+            if p_alert.source <> 'alerts.channel' then
+                perform alerts.raise(
+                    'error', 'alerts.channel', format('the channel %s does not take alerts', v_target.channel),
+                    jsonb_build_object('channel', v_target.channel, 'alert_id', core.show_id('alert', p_alert.id)),
+                    p_fingerprint => 'alerts.channel/' || v_target.channel
+                );
+            end if;
+            continue;
+        end if;
         insert into alerts.told as d (alert_id, channel, level, told_at)
         values (p_alert.id, v_target.channel, p_alert.level, core.now())
         on conflict (alert_id, channel) do update
@@ -163,7 +175,8 @@ comment on function alerts.tell(alerts.alert) is
 $$Tell the channels that an alert goes to, each at most once a cool-down, unless its level has risen since. Gives how many were told.
 
 That it was opened, and a silence or a cool-down kept a channel from being told, is noted in is_held: alerts.tell_held() tells it when
-that ends.$$;
+that ends. So is an alert of level error or critical that goes to no channel at all. A channel that is badly set was not told: the
+next occurrence tries again, and an alert alerts.channel tells the others.$$;
 
 create or replace function alerts.note_outcome(p_context jsonb, p_outcome jsonb)
 returns void

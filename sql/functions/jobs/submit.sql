@@ -465,7 +465,9 @@ begin
             return;
         end if;
     end if;
-    perform quota.spend(p_account_id, quota.estimate_cost(p_workflow, v_bytes));
+    if quota.has_prices() then
+        perform quota.spend(p_account_id, quota.estimate_cost(p_workflow, v_bytes));
+    end if;
     insert into jobs.submission (
         account_id, id, workflow, priority, max_attempts, run_at, timeout_seconds, expected_seconds, unique_key,
         unique_while, callback_url, created_at, submitted_by, payload

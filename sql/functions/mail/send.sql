@@ -17,11 +17,15 @@ begin
             or coalesce(a ->> 'name', '') !~ '^[^[:cntrl:]]{1,255}$'
             or coalesce(a ->> 'content_type', '') !~* '^(?!multipart/|message/)[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}$'
             or coalesce(a ->> 'content', '-') !~ '^[A-Za-z0-9+/\s]*=?\s*=?\s*$'
+            or length(regexp_replace(a ->> 'content', '\s+', '', 'g')) % 4 <> 0
     ) then
         raise exception using
             errcode = 'LQ422',
             message = 'an attachment can not be read',
             hint = 'Give an array of {"name": "a.pdf", "content_type": "application/pdf", "content": "Base64"}.';
+    end if;
+    if jsonb_array_length(p_attachments) > 20 then
+        raise exception using errcode = 'LQ422', message = 'a mail has 20 attachments at most';
     end if;
     if (select sum(length(a ->> 'content')) from jsonb_array_elements(p_attachments) as a) > v_most * 4 / 3 + 4 then
         raise exception using
@@ -75,6 +79,11 @@ begin
     end if;
     if jsonb_typeof(p_data) is distinct from 'object' or octet_length(p_data::text) > 262144 then
         raise exception using errcode = 'LQ422', message = 'the data of a mail are an object of at most 256 KiB';
+    end if;
+    if length(p_key) not between 1 and 200 then
+        raise exception using
+            errcode = 'LQ422', message = 'the key must have 1 to 200 characters',
+            schema = '{"errors": [{"pointer": "/key", "rule": "maxLength"}]}';
     end if;
     perform mail.check_attachments(p_attachments);
 

@@ -59,6 +59,17 @@ begin
     on conflict on constraint suppression_pkey do nothing
     returning s.* into v_row;
     if v_row.address is not null then
+        -- What waits for it is given up; what a server is just sending is not called back.
+        perform outbox.bury(array(
+            select d
+            from mail.message as m
+            inner join outbox.delivery as d on d.account_id = m.account_id and d.message_id = m.outbox_id
+            inner join mail.class as c on c.name = m.class
+            where m.address = v_address and m.state = 'queued' and d.lease_token is null
+                and (p_reason <> 'unsubscribe' or c.is_marketing)
+            order by d.account_id, d.message_id
+            for update of d skip locked
+        ), 'the address gets no mail: ' || p_reason);
         -- The trail keeps no personal data: who has an address can find its entry, and nobody can read it out of one.
         perform audit.record(
             'mail.suppress', 'address:' || encode(substring(sha256(convert_to(v_address, 'UTF8')) for 8), 'hex'),
@@ -73,7 +84,8 @@ $$;
 comment on function mail.suppress(text, text, text, uuid) is
 $$Let an address get no mail any more: select mail.suppress('ann@example.org', 'manual', 'asked by phone').
 
-p_reason: bounce, complaint or manual stop everything; unsubscribe stops marketing. One that is there stays as it is. Raises LQ422.$$;
+p_reason: bounce, complaint or manual stop everything; unsubscribe stops marketing. That holds for mails that wait too; one that is
+being sent this moment is not called back. One that is there stays as it is. Raises LQ422.$$;
 
 create or replace function mail.unsuppress(p_address text, p_reason text default null)
 returns integer

@@ -132,10 +132,12 @@ from (values
     (
         'endpoint-disabled', 'Webhooks to {{url}} have stopped',
         E'{{<layout}}{{$content}}We have stopped sending webhooks to\n\n{{{url}}}\n\nReason: {{reason}}\n\n'
-        'Nothing is lost: when the address answers again, enable it and replay what was missed.\n{{/content}}{{/layout}}',
+        'When the address answers again, enable it and replay what was under way. '
+        'Events that happen while it is disabled are not kept for it.\n{{/content}}{{/layout}}',
         E'{{<layout}}{{$content}}<h1 style="font-size:20px;margin:0 0 12px">Webhooks have stopped</h1>\n'
         '<p>We have stopped sending webhooks to <code>{{url}}</code>.</p>\n<p>Reason: {{reason}}</p>\n'
-        '<p>Nothing is lost: when the address answers again, enable it and replay what was missed.</p>\n'
+        '<p>When the address answers again, enable it and replay what was under way. '
+        'Events that happen while it is disabled are not kept for it.</p>\n'
         '{{/content}}{{/layout}}',
         'an endpoint of the account was disabled. Data: url, reason'
     ),

@@ -104,7 +104,29 @@ declare
     v_first uuid := outbox.first_id_at(v_before::timestamp at time zone 'UTC');
     v_day record;
     v_dropped bigint := 0;
+    v_due outbox.delivery[];
+    v_is_due boolean := false;
+    v_until timestamptz := clock_timestamp() + interval '5 seconds';
 begin
+    -- What is still due of an old day is given up first, so that somebody hears of it: its day goes with the next run.
+    loop
+        v_due := array(
+            select d
+            from outbox.delivery as d
+            where d.message_id < v_first
+            order by d.account_id, d.message_id
+            limit 5000
+            for update skip locked
+        );
+        exit when v_due = '{}';
+        v_is_due := true;
+        perform outbox.leave_gates(v_due);
+        perform outbox.bury(v_due, 'its message is not kept any longer');
+        exit when clock_timestamp() > v_until;
+    end loop;
+    if v_is_due or exists (select from outbox.delivery as d where d.message_id < v_first) then
+        return 0;
+    end if;
     for v_day in
         select right(c.relname, 8) as suffix
         from pg_inherits as i
@@ -121,8 +143,6 @@ begin
         end;
     end loop;
     if v_dropped > 0 then
-        -- What was parked for so long that its message is gone goes with it.
-        delete from outbox.delivery as d where d.message_id < v_first;
         delete from outbox.dead_letter as d where d.message_id < v_first;
         delete from outbox.receipt as r where r.message_id < v_first;
     end if;
@@ -133,7 +153,8 @@ comment on function outbox.drop_days() is
 $$Drop messages and attempts that are older than the setting outbox.keep_days, at least 8. A task of the clock. Gives how many days
 went.
 
-A day whose lock is not to be had within 50 ms stays for the next run.$$;
+What is still due of such a day is given up first, and the day goes with a later run, once receivers have been told. A day whose
+lock is not to be had within 50 ms stays for the next run.$$;
 
 select core.seed('core.setting', '{name}', '{
     "name": "outbox.keep_days", "value": 30,

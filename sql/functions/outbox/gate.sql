@@ -14,8 +14,6 @@ as $$
 declare
     v_row outbox.delivery;
     v_message outbox.message;
-    v_outcome jsonb;
-    v_error text;
 begin
     delete from outbox.delivery as d
     using unnest(p_rows) as r
@@ -30,21 +28,22 @@ begin
         from outbox.message as m
         where m.account_id = v_row.account_id and m.id = v_row.message_id;
         continue when not found;
-        v_outcome := jsonb_build_object(
-            'message_id', core.show_id('msg', v_row.message_id), 'state', 'dead', 'status', null, 'headers',
-            jsonb_build_object(), 'body', '', 'error', p_reason, 'kind', null
-        );
-        v_error := outbox.call_receiver(v_message.receiver, v_message.receiver_context, v_outcome);
-        if v_error is not null then
-            perform outbox.keep_receipt(
-                v_row.account_id, v_row.message_id, v_message.receiver, v_message.receiver_context, v_outcome, v_error
-            );
-        end if;
+        -- Called by the clock: a receiver that takes long must not hold up a claim.
+        insert into outbox.receipt as r (account_id, message_id, receiver, context, outcome, tries, due_at, error)
+        values (
+            v_row.account_id, v_row.message_id, v_message.receiver, v_message.receiver_context,
+            jsonb_build_object(
+                'message_id', core.show_id('msg', v_row.message_id), 'state', 'dead', 'status', null, 'headers',
+                jsonb_build_object(), 'body', '', 'error', p_reason, 'kind', null
+            ), 0, core.now(), ''
+        )
+        on conflict on constraint receipt_pkey do update
+        set outcome = excluded.outcome, tries = excluded.tries, due_at = excluded.due_at, error = excluded.error;
     end loop;
 end;
 $$;
 comment on function outbox.bury(outbox.delivery[], text) is
-$$Give deliveries up without a further attempt: they are dead letters, and their receivers are told.$$;
+$$Give deliveries up without a further attempt: they are dead letters, and the clock tells their receivers.$$;
 
 create or replace function outbox.park(p_rows outbox.delivery[])
 returns void
@@ -54,8 +53,18 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    -- Of those whose lease ran out the place is free again: nobody else would give it back.
+    update outbox.gate as g
+    set in_flight = greatest(0, g.in_flight - r.lapsed)
+    from (
+        select n.account_id, n.endpoint_id, count(*)::integer as lapsed
+        from unnest(p_rows) as n
+        where n.lease_token is not null
+        group by n.account_id, n.endpoint_id
+    ) as r
+    where g.account_id = r.account_id and g.endpoint_id = r.endpoint_id;
     update outbox.delivery as d
-    set wake_at = 'infinity'
+    set wake_at = 'infinity', lease_token = null, claimed_at = null
     from unnest(p_rows) as r
     where d.account_id = r.account_id and d.message_id = r.message_id;
     update outbox.endpoint as e
@@ -155,7 +164,7 @@ begin
         ) as o
         where n.endpoint_id = v_endpoint.id;
 
-        if not v_endpoint.is_enabled and v_endpoint.removed_at is null then
+        if not v_endpoint.is_enabled then
             perform outbox.leave_gates(v_of_endpoint);
             perform outbox.bury(v_of_endpoint, 'the endpoint is disabled');
             continue;
@@ -186,7 +195,7 @@ begin
             end if;
             if v_endpoint.rate_per_second is not null then
                 v_step := interval '1 second' / v_endpoint.rate_per_second;
-                v_gate.rate_at := greatest(v_gate.rate_at, v_now);
+                v_gate.rate_at := least(greatest(v_gate.rate_at, v_now), v_now + interval '1 second');
                 -- A second's worth may go at once; of the others those of some seconds are made due at an even pace.
                 v_now_free := greatest(0, floor(
                     extract(epoch from v_now + interval '1 second' - v_gate.rate_at) * v_endpoint.rate_per_second + 0.000001
@@ -271,7 +280,7 @@ begin
     set
         is_enabled = false, disabled_at = core.now(), disabled_reason = p_reason, told_at = null, breaker = 'closed',
         breaker_until = null, breaker_changed_at = core.now()
-    where e.account_id = p_account_id and e.id = p_id and e.is_enabled and e.removed_at is null
+    where e.account_id = p_account_id and e.id = p_id and e.is_enabled
     returning e.* into v_endpoint;
     if not found then
         return;
@@ -279,6 +288,10 @@ begin
     perform audit.record(
         'outbox.disable_endpoint', core.show_id('ep', p_id), p_account_id, jsonb_build_object('reason', p_reason)
     );
+    -- Of one that its account has removed nobody wants to hear.
+    if v_endpoint.removed_at is not null then
+        return;
+    end if;
     perform outbox.publish_event(p_account_id, 'endpoint.disabled', jsonb_build_object(
         'endpoint_id', core.show_id('ep', p_id), 'url', v_endpoint.url, 'reason', p_reason,
         'disabled_at', v_endpoint.disabled_at
@@ -312,10 +325,13 @@ begin
     group by j.account_id, j.endpoint_id;
 
     for v_of in
-        select r.*
+        select
+            r.*,
+            -- Sent before the endpoint was changed, it went somewhere else, or says what its account has mended.
+            coalesce(r.gone_at >= coalesce(e.updated_at, '-infinity'), false) as is_gone
         from (
             select
-                j.account_id, j.endpoint_id, bool_or(j.is_gone) as is_gone,
+                j.account_id, j.endpoint_id, max(j.claimed_at) filter (where j.is_gone) as gone_at,
                 count(*) filter (where j.outcome = 'delivered') as delivered,
                 count(*) filter (where j.outcome <> 'delivered') as failed
             from unnest(p_judged) as j
@@ -334,7 +350,7 @@ begin
         from outbox.endpoint as e
         where e.account_id = v_of.account_id and e.id = v_of.endpoint_id
         for update;
-        if v_endpoint.breaker <> 'closed' and v_of.delivered > 0 then
+        if v_endpoint.breaker = 'half_open' and v_of.delivered > 0 then
             update outbox.endpoint as e
             set breaker = 'closed', breaker_until = null, breaker_changed_at = v_now, breaker_turns = 0
             where e.account_id = v_of.account_id and e.id = v_of.endpoint_id;
@@ -391,7 +407,7 @@ begin
     for v_endpoint in
         select e.* from outbox.endpoint as e where e.has_parked order by e.account_id, e.id for update skip locked
     loop
-        if not v_endpoint.is_enabled and v_endpoint.removed_at is null then
+        if not v_endpoint.is_enabled then
             select array_agg(d)
             into v_rows
             from (
@@ -419,6 +435,8 @@ begin
                     select greatest(v_endpoint.max_in_flight - g.in_flight, 0)
                     from outbox.gate as g
                     where g.account_id = v_endpoint.account_id and g.endpoint_id = v_endpoint.id
+                        -- Nulls are passed over by greatest: who is limited by a rate alone would have no room.
+                        and v_endpoint.max_in_flight is not null
                 )
             );
             v_let_out := outbox.unpark(v_endpoint.id, v_most);

@@ -42,7 +42,7 @@ begin
     end if;
     return null;
 exception
-    when datetime_field_overflow then
+    when data_exception then
         return null;
 end;
 $$;

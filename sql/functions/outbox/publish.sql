@@ -62,6 +62,11 @@ as $$
 declare
     v_id uuid;
 begin
+    if length(p_key) not between 1 and 200 then
+        raise exception using
+            errcode = 'LQ422', message = 'the key must have 1 to 200 characters',
+            schema = '{"errors": [{"pointer": "/key", "rule": "maxLength"}]}';
+    end if;
     insert into outbox.event (account_id, event_type, data, key, created_at)
     values (p_account_id, p_event_type, coalesce(p_data, '{}'), p_key, core.now())
     on conflict on constraint event_account_id_key_key do nothing
@@ -87,7 +92,7 @@ $$Tell an event of an account: keep it, and send it as a signed webhook to each 
 transaction commits. Gives the event's id.
 
 p_event_type: such as thing.verb. p_data: what the receiver gets under "data". p_key: an event with the same key was published
-before: nothing happens, and its id is given.$$;
+before: nothing happens, and its id is given; 1 to 200 characters, or LQ422.$$;
 
 create or replace function outbox.trim_events(p_limit integer default 10000)
 returns bigint

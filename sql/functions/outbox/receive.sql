@@ -32,27 +32,33 @@ as $$
 declare
     v_state text;
     v_message text;
+    v_lock_timeout text := current_setting('lock_timeout');
     v_hints text := current_setting('levqor.hints', true);
 begin
     begin
         perform outbox.check_receiver(p_receiver);
-        execute format('select %s($1, $2)', to_regproc(p_receiver)) using p_context, p_outcome;
+        perform set_config('lock_timeout', '1s', true);
+        -- By its name as it was checked: to_regproc() knows none that there are several of.
+        execute format('select %s($1, $2)', p_receiver) using p_context, p_outcome;
         -- What it deferred fails here, and not the whole report.
         set constraints all immediate;
         set constraints all deferred;
     exception
         when query_canceled then
             raise;
-        when others then
+        when others or assert_failure then
             get stacked diagnostics v_state = returned_sqlstate, v_message = message_text;
             perform set_config('levqor.hints', coalesce(v_hints, ''), true);
     end;
+    perform set_config('lock_timeout', v_lock_timeout, true);
     perform set_config('levqor.machinery', 'on', true);
     return v_state || ' ' || v_message;
 end;
 $$;
 comment on function outbox.call_receiver(text, jsonb, jsonb) is
-$$Call a receiver in a subtransaction of its own. Gives null, or its error: what it did is undone, and nothing else.$$;
+$$Call a receiver in a subtransaction of its own. Gives null, or its error: what it did is undone, and nothing else.
+
+It waits a second for a lock at most. A cancelled statement is passed on.$$;
 
 create or replace function outbox.keep_receipt(
     p_account_id uuid, p_message_id uuid, p_receiver text, p_context jsonb, p_outcome jsonb, p_error text
@@ -84,6 +90,8 @@ as $$
 declare
     v_receipt outbox.receipt;
     v_error text;
+    v_state text;
+    v_is_out_of_time boolean := false;
     v_called bigint := 0;
     v_most integer := core.integer_setting('outbox.receiver_tries')::integer;
 begin
@@ -96,7 +104,14 @@ begin
         for update skip locked
     loop
         v_called := v_called + 1;
-        v_error := outbox.call_receiver(v_receipt.receiver, v_receipt.context, v_receipt.outcome);
+        begin
+            v_error := outbox.call_receiver(v_receipt.receiver, v_receipt.context, v_receipt.outcome);
+        exception
+            when query_canceled then
+                get stacked diagnostics v_state = returned_sqlstate, v_error = message_text;
+                v_error := v_state || ' ' || v_error;
+                v_is_out_of_time := true;
+        end;
         if v_error is null then
             delete from outbox.receipt as r
             where r.account_id = v_receipt.account_id and r.message_id = v_receipt.message_id;
@@ -112,12 +127,15 @@ begin
                 error = left(v_error, 1000)
             where r.account_id = v_receipt.account_id and r.message_id = v_receipt.message_id;
         end if;
+        -- A statement that was cancelled has no timeout any more.
+        exit when v_is_out_of_time;
     end loop;
     return v_called;
 end;
 $$;
 comment on function outbox.call_receivers(integer) is
-$$Call receivers again that raised an error. A task of the clock. Gives how many were called.
+$$Call receivers of what was given up without an attempt, and again those that raised an error. A task of the clock. Gives how many
+were called. One that takes longer than the task may ends the run, and counts as an error.
 
 After the setting outbox.receiver_tries calls one stays as it is: correct the cause, then
 update outbox.receipt set due_at = now() where message_id = ….$$;

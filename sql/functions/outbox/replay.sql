@@ -158,6 +158,17 @@ begin
     for v_replay in
         select r.* from outbox.replay as r where r.finished_at is null order by r.id limit 4 for update skip locked
     loop
+        if not exists (
+            select from outbox.endpoint as e
+            where e.account_id = v_replay.account_id and e.id = v_replay.endpoint_id and e.is_enabled
+                and e.removed_at is null
+        ) then
+            -- It was disabled or removed since: nothing more goes there.
+            update outbox.replay as r
+            set finished_at = core.now()
+            where r.account_id = v_replay.account_id and r.id = v_replay.id;
+            continue;
+        end if;
         select array_agg(m.id order by m.id desc)
         into v_ids
         from (
@@ -191,7 +202,9 @@ begin
 end;
 $$;
 comment on function outbox.work_replays(integer) is
-$$Work on replays, looking at p_limit messages of each at most. A task of the clock. Gives how many messages were sent again.$$;
+$$Work on replays, looking at p_limit messages of each at most. A task of the clock. Gives how many messages were sent again.
+
+One whose endpoint was disabled or removed since is finished as it stands.$$;
 
 create or replace function outbox.trim_old(p_limit integer default 10000)
 returns bigint
@@ -228,14 +241,17 @@ begin
     ));
     get diagnostics v_gone = row_count;
     v_total := v_total + v_gone;
-    delete from outbox.endpoint as e where e.removed_at < v_before;
+    delete from outbox.endpoint as e
+    where e.removed_at < v_before
+        -- What is still due would go on without its secrets.
+        and not exists (select from outbox.delivery as d where d.account_id = e.account_id and d.endpoint_id = e.id);
     get diagnostics v_gone = row_count;
     return v_total + v_gone;
 end;
 $$;
 comment on function outbox.trim_old(integer) is
-$$Remove keys, late reports, finished replays and removed endpoints older than the setting outbox.keep_days, p_limit of each at most. A
-task of the clock. Gives how many went.$$;
+$$Remove keys, late reports, finished replays and removed endpoints older than the setting outbox.keep_days, p_limit of each at most.
+An endpoint for which something is still due stays. A task of the clock. Gives how many went.$$;
 
 create or replace function outbox.show_replay(p_replay outbox.replay)
 returns jsonb

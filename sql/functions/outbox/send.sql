@@ -220,6 +220,11 @@ begin
     if p_key is null then
         return p_id;
     end if;
+    if length(p_key) not between 1 and 200 then
+        raise exception using
+            errcode = 'LQ422', message = 'the key must have 1 to 200 characters',
+            schema = '{"errors": [{"pointer": "/key", "rule": "maxLength"}]}';
+    end if;
     insert into outbox.message_key (account_id, key, message_id, created_at)
     values (p_account_id, p_key, p_id, core.now())
     on conflict on constraint message_key_pkey do nothing;

@@ -146,15 +146,18 @@ $$Reserve the estimated cost of a job in the account's day, exactly: no two jobs
 The reservation is undone with its transaction, and by nothing else: a job that is cancelled before it ran keeps it, so that
 handing in and cancelling is no way around the limit. Raises LQ402 with the figures, LQ422.$$;
 
+-- PL/pgSQL, as it is asked at every intake: a SQL function that can not be inlined is planned at each call.
 create or replace function quota.has_prices()
 returns boolean
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-    select exists (select from quota.price)
-        or exists (select from core.setting as s where s.name = 'quota.default_job_usd' and s.value <> '0')
+begin
+    return exists (select from quota.price)
+        or exists (select from core.setting as s where s.name = 'quota.default_job_usd' and s.value <> '0');
+end;
 $$;
 comment on function quota.has_prices() is
 $$Whether any job costs anything. Where none does, there is nothing to spend.$$;
