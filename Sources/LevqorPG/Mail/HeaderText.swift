@@ -39,13 +39,18 @@ enum HeaderText {
 
     /// A text on one line, without control characters.
     static func plain(_ text: String) -> String {
-        let scalars = text.unicodeScalars.map { scalar -> Character in
-            switch scalar.properties.generalCategory {
-            case .control, .lineSeparator, .paragraphSeparator: " "
-            default: Character(scalar)
-            }
-        }
+        let scalars = text.unicodeScalars.map { isPartOfLine($0) ? Character($0) : " " }
         return String(scalars).split(separator: " ").joined(separator: " ")
+    }
+
+    /// Whether a text holds no line break and no other control character.
+    static func isOneLine(_ text: String) -> Bool { text.unicodeScalars.allSatisfy(isPartOfLine) }
+
+    private static func isPartOfLine(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .lineSeparator, .paragraphSeparator: false
+        default: true
+        }
     }
 
     /// Encoded words that together stand for the text. No character is cut in two.

@@ -7,7 +7,7 @@ struct MailAttachment: Sendable {
 
     /// Reads {"name", "content_type", "content": Base64}.
     init(_ json: JSONValue) throws(OutboundFailure) {
-        guard let name = json["name"]?.string, !name.isEmpty, name == HeaderText.plain(name) else {
+        guard let name = json["name"]?.string, !name.isEmpty, HeaderText.isOneLine(name) else {
             throw OutboundFailure(.invalidRequest, "the name of an attachment is missing, or holds control characters")
         }
         let type = json["content_type"]?.string ?? "application/octet-stream"

@@ -1,10 +1,13 @@
 import CLibCurl
+import Foundation
 
 /// One mail on its way by SMTP: the sole owner of an easy handle and of all that must live as long as it does.
 ///
 /// The outcome's status is the server's reply code, its body the reply's text. A refusal names the command that was
 /// refused in the header `smtp-command`: MAIL, RCPT or DATA.
 final class MailTransfer: CurlTransfer {
+    private static let goodbyeSeconds = 2
+
     let handle: UnsafeMutableRawPointer
     private let mail: OutboundMail
     private let errorText: UnsafeMutablePointer<CChar>
@@ -82,7 +85,7 @@ final class MailTransfer: CurlTransfer {
         let reply: levqor_curl_data_callback = { data, size, count, context in
             guard let context else { return 0 }
             let line = UnsafeRawBufferPointer(start: data, count: size * count)
-            Unmanaged<MailTransfer>.fromOpaque(context).takeUnretainedValue().replies.take(line)
+            Unmanaged<MailTransfer>.fromOpaque(context).takeUnretainedValue().receive(line)
             return line.count
         }
         // A mail server sends nothing but replies; libcurl repeats some of them here, and would print them.
@@ -113,6 +116,15 @@ final class MailTransfer: CurlTransfer {
 
     // MARK: - During
 
+    private func receive(_ line: UnsafeRawBufferPointer) {
+        replies.take(line)
+        guard let code = replies.lastCode else { return }
+        // After the last reply that counts there is only the goodbye, and the whole thread waits for its answer. What is
+        // refused before the server's first 250 may be asked in another way.
+        let isDecided = sent > 0 || (code >= 400 && !replies.text(of: 250).isEmpty)
+        if isDecided { _ = levqor_curl_limit_reply_time(handle, Self.goodbyeSeconds) }
+    }
+
     private func fill(_ room: UnsafeMutableRawBufferPointer) -> Int {
         let count = min(room.count, mail.content.count - sent)
         mail.content.withUnsafeBytes { content in
@@ -123,6 +135,14 @@ final class MailTransfer: CurlTransfer {
     }
 
     // MARK: - After
+
+    /// Its time is over: then libcurl drops the connection. Taken out as it is, it would get the end of the content written,
+    /// and the server would take what came so far as the whole mail.
+    func abandon() {
+        _ = levqor_curl_limit_time(handle, 1, 1)
+        // One that began in this very millisecond would still have time.
+        usleep(2_000)
+    }
 
     func outcome(of code: CURLcode) -> OutboundOutcome {
         let status = levqor_curl_status(handle)

@@ -29,6 +29,9 @@ struct SMTPReplies {
         }
     }
 
+    /// The code of the last reply; nil while lines of it are missing.
+    var lastCode: Int? { replies.last.flatMap { $0.isWhole ? $0.code : nil } }
+
     /// The text of the last reply with a code, its code included; empty when there was none.
     func text(of code: Int) -> String {
         replies.last { $0.code == code }?.text ?? ""

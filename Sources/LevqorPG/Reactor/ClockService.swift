@@ -59,17 +59,14 @@ struct ClockService: Service {
     /// Runs what is due and gives how long nothing will be.
     private func runDue() async throws -> Duration {
         let result = try await pool.withConnection { connection in
-            // PostgreSQL bounds a statement, not a task in it: the schedule gives the time of the task that comes first,
-            // and runs with it those only that have the same.
-            let bound = try await connection.queryPrepared(
-                "select t.ms, pg_catalog.set_config('statement_timeout', t.ms::text, false) from schedule.timeout_ms() as t (ms)",
-                [], deadline: .seconds(10)
-            )
-            let timeout = Duration.milliseconds(bound.first?.int(0) ?? 30_000)
-            allow(timeout)
-            return try await connection.queryPrepared(
-                "select task, outcome, hints from schedule.run_due()", [], deadline: timeout + Self.grace
-            )
+            do {
+                let result = try await runDue(on: connection)
+                await Self.giveBack(connection)
+                return result
+            } catch {
+                await Self.giveBack(connection)
+                throw error
+            }
         }
         for row in result {
             let outcome = row.string(1) ?? "?"
@@ -93,6 +90,27 @@ struct ClockService: Service {
         ).first?.double(0)
         // Due although nothing ran: another server runs it.
         return min(Self.pollInterval, .seconds(max(1, seconds ?? 10)))
+    }
+
+    /// Runs what comes first, within the time that the schedule gives it.
+    private func runDue(on connection: PostgresConnection) async throws -> PostgresResult {
+        // PostgreSQL bounds a statement, not a task in it: the schedule gives the time of the task that comes first,
+        // and runs with it those only that have the same.
+        let bound = try await connection.queryPrepared(
+            "select t.ms, pg_catalog.set_config('statement_timeout', t.ms::text, false) from schedule.timeout_ms() as t (ms)",
+            [], deadline: .seconds(10)
+        )
+        let timeout = Duration.milliseconds(bound.first?.int(0) ?? 30_000)
+        allow(timeout)
+        return try await connection.queryPrepared(
+            "select task, outcome, hints from schedule.run_due()", [], deadline: timeout + Self.grace
+        )
+    }
+
+    /// The connection serves others too: the bound of a task is none of theirs.
+    private static func giveBack(_ connection: PostgresConnection) async {
+        // A connection that does not answer is not lent again.
+        _ = try? await connection.query("reset statement_timeout", deadline: .seconds(10), cancellable: false)
     }
 
     /// A task with another bound than the last gives its heartbeat other time. One that fails again and again gets none.

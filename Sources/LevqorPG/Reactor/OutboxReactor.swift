@@ -18,6 +18,10 @@ final class OutboxReactor: Service {
     private static let pollInterval = Duration.seconds(2)
     /// How long transfers may go on when the server stops.
     private static let drainTime = Duration.seconds(12)
+    /// How long what was broken off then may take to be reported.
+    private static let lastReportTime = Duration.seconds(2)
+    /// What is due and yet not to be claimed, such as what waits for its turn, is looked for in rests that double.
+    private static let dueRests = (first: Duration.milliseconds(10), last: Duration.seconds(1))
 
     private let pool: PostgresPool
     private let sender: OutboxSender
@@ -26,19 +30,22 @@ final class OutboxReactor: Service {
     private let heartbeats: Heartbeats
     private let name: String
     private let logger: Logger
+    private let shutdownMail: @Sendable () async -> Void
     private let outcomes = OutcomeQueue()
 
     /// - Parameters:
     ///   - transport: shut down by the reactor when its drain is over.
     ///   - sign: signs by the name of a credential.
     ///   - mail: hands over mails.
+    ///   - shutdownMail: ends the transfers of mails; called when the drain is over.
     init(
         pool: PostgresPool, transport: HTTPTransport, masterKey: MasterKey, hub: HintHub, notifier: HintNotifier,
         heartbeats: Heartbeats, name: String, logger: Logger, sign: OutboxSender.Sign? = nil,
-        mail: OutboxSender.Mail? = nil
+        mail: OutboxSender.Mail? = nil, shutdownMail: @escaping @Sendable () async -> Void = {}
     ) {
         self.pool = pool
         sender = OutboxSender(transport: transport, masterKey: masterKey, sign: sign, mail: mail)
+        self.shutdownMail = shutdownMail
         self.hub = hub
         self.notifier = notifier
         self.heartbeats = heartbeats
@@ -60,10 +67,14 @@ final class OutboxReactor: Service {
             } onCancelOrGracefulShutdown: {
                 self.outcomes.stop()
             }
-            // The reporter ends when the last transfer has been reported; what takes longer is sent again by another.
+            // The reporter ends when the last transfer has been reported. What takes longer is broken off, and the reporter
+            // has a moment to tell so; what it does not tell is sent again when its lease ends.
             group.addTask {
                 try? await Task.sleep(for: Self.drainTime)
-                await self.sender.transport.shutdown()
+                async let http: Void = self.sender.transport.shutdown()
+                async let mail: Void = self.shutdownMail()
+                _ = await (http, mail)
+                try? await Task.sleep(for: Self.lastReportTime)
             }
             await group.next()
             group.cancelAll()
@@ -75,6 +86,7 @@ final class OutboxReactor: Service {
 
     private func claimLoop() async {
         var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(5))
+        var dueRest = Self.dueRests.first
         while !outcomes.isStopped {
             if outcomes.noteFull(Self.mostInFlight - Self.leastRoom + 1) {
                 await pause([Self.freeTopic], atMost: Self.roomTime * (inFlight < Self.mostInFlight ? 1 : 5))
@@ -86,9 +98,17 @@ final class OutboxReactor: Service {
                 heartbeats.beat("outbox")
                 backoff.reset()
                 for message in messages { start(message) }
+                if !messages.isEmpty { dueRest = Self.dueRests.first }
                 if messages.count < room {
                     // A hint that came since the claim found nobody waiting: only an empty claim is followed by a rest.
-                    let rest = messages.isEmpty ? try await untilNextDue() : Self.againTime
+                    var rest = Self.againTime
+                    if messages.isEmpty {
+                        rest = try await untilNextDue()
+                        if rest <= .zero {
+                            rest = dueRest
+                            dueRest = min(dueRest * 2, Self.dueRests.last)
+                        }
+                    }
                     await pause(["outbox", Self.freeTopic], atMost: min(rest, Self.pollInterval))
                 }
             } catch {
@@ -120,6 +140,7 @@ final class OutboxReactor: Service {
         }
     }
 
+    /// Not positive when something is due.
     private func untilNextDue() async throws -> Duration {
         let seconds = try await pool.withConnection { connection in
             try await connection.queryPrepared(
@@ -127,7 +148,7 @@ final class OutboxReactor: Service {
                 deadline: .seconds(10)
             ).first?.double(0)
         }
-        return seconds.map { .seconds(max(0.01, $0)) } ?? Self.pollInterval
+        return seconds.map { $0 > 0 ? .seconds(max(0.01, $0)) : .zero } ?? Self.pollInterval
     }
 
     private func start(_ message: OutboxMessage) {

@@ -83,7 +83,7 @@ public struct LevqorServer: Sendable {
                 pool: pool, transport: transport, masterKey: masterKey, hub: hub, notifier: notifier,
                 heartbeats: heartbeats, name: serverName, logger: logger,
                 sign: { await signer.sign($0, with: $1, at: $2) },
-                mail: { await mail.send($0, id: $1, timeout: $2) }
+                mail: { await mail.send($0, id: $1, timeout: $2) }, shutdownMail: { await mail.shutdown() }
             ) : nil
         let build = ProcessInfo.processInfo.environment["BUILD_ID"] ?? "dev"
         let clock: any Service =

@@ -10,6 +10,7 @@ enum WorkAnswer: Sendable {
 
 /// An answer that says no.
 struct WorkRefusal: Error, Sendable, CustomStringConvertible {
+    /// 0: nothing was asked.
     let status: Int
     let reason: String
     let retryAfter: Duration?
@@ -21,7 +22,15 @@ struct WorkRefusal: Error, Sendable, CustomStringConvertible {
     /// Whether the key is the reason, which somebody may mend meanwhile.
     var isOfKey: Bool { status == 401 || status == 403 }
 
-    var description: String { "\(status): \(reason)" }
+    /// Whether what was sent is the reason, so that sending it again would give the same.
+    var isOfContent: Bool { !isPassing && !isLost && !isOfKey }
+
+    var description: String { status == 0 ? reason : "\(status): \(reason)" }
+
+    /// What could not even be sent, and never will be: the URL or the key cannot be used as they are.
+    init(_ failure: OutboundFailure) {
+        (status, reason, retryAfter) = (0, failure.description, nil)
+    }
 
     init(_ response: OutboundResponse) {
         status = response.status

@@ -34,6 +34,8 @@ struct WorkClient: Sendable {
             )
         )
         switch outcome {
+        case .failure(let failure) where [.invalidURL, .invalidRequest].contains(failure.kind):
+            return .refused(WorkRefusal(failure))
         case .failure(let failure): return .away(failure.description)
         case .response(let response) where (200...299).contains(response.status):
             if response.body.isEmpty { return .done(.null) }

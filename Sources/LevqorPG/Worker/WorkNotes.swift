@@ -6,6 +6,7 @@ struct WorkNotes: Sendable {
     private static let longestLine = 16 * 1024
     private static let longestMessage = 2_000
     private static let mostLogs = 100
+    private static let mostProgress = 4_096
     private static let levels: Set<String> = ["debug", "info", "warning", "error"]
 
     private(set) var progress: JSONValue?
@@ -35,7 +36,7 @@ struct WorkNotes: Sendable {
         line = []
         if text.allSatisfy(\.isWhitespace) { return }
         guard let note = try? JSONParser.parse(text), note.object != nil else { return log(text, level: nil) }
-        if let progress = note["progress"] { self.progress = progress }
+        if let progress = note["progress"] { take(progress) }
         if let message = note["log"] { log(message.string ?? JSONText.string(message), level: note["level"]?.string) }
         retryAfterSeconds = Self.seconds(note["retry_after_seconds"]) ?? retryAfterSeconds
         snoozeSeconds = Self.seconds(note["snooze_seconds"]) ?? snoozeSeconds
@@ -55,7 +56,18 @@ struct WorkNotes: Sendable {
         }
     }
 
+    /// Keeps progress that the API takes; of longer one a message remains. U+0000 has not passed the parser.
+    private mutating func take(_ progress: JSONValue) {
+        if JSONText.encode(progress).count > Self.mostProgress {
+            log("progress ignored: it is longer than \(Self.mostProgress) bytes", level: "error")
+        } else {
+            self.progress = progress
+        }
+    }
+
     private mutating func log(_ text: String, level: String?) {
+        // The API takes none without text.
+        if text.isEmpty { return }
         // The last lines say most of how it ended.
         if logs.count >= Self.mostLogs { logs.removeFirst() }
         let level = level.flatMap { Self.levels.contains($0) ? $0 : nil } ?? "info"

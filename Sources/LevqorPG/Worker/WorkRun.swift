@@ -101,9 +101,17 @@ final class WorkRun: Sendable {
     }
 
     /// One heartbeat; false when it did not come through, and will be tried again at the next tick.
+    ///
+    /// What the API does not take of the command's notes is dropped: the lease is worth more than a line of progress.
     private func beat() async -> Bool {
-        let members = notes.withLock { $0.take() }
-        switch await client.post(lease.path("heartbeat"), .object([("lease_token", lease.token)] + members)) {
+        var members = notes.withLock { $0.take() }
+        var answer = await heartbeat(members)
+        if case .refused(let refusal) = answer, refusal.isOfContent, members.contains(where: { $0.1 != nil }) {
+            logger.warning("what the command told was refused and is dropped", metadata: ["answer": "\(refusal)"])
+            members = []
+            answer = await heartbeat(members)
+        }
+        switch answer {
         case .done(let answer):
             if answer["cancel_requested"]?.bool == true { stop(.canceled) }
             return true
@@ -112,8 +120,7 @@ final class WorkRun: Sendable {
             stop(.lost)
             return true
         case .refused(let refusal):
-            // What may be wrong with it is not sent again: the lease is worth more than a line of progress.
-            if refusal.isPassing { notes.withLock { $0.putBack(members) } }
+            if !refusal.isOfContent { notes.withLock { $0.putBack(members) } }
             logger.warning("a heartbeat was refused", metadata: ["answer": "\(refusal)"])
             return false
         case .away(let reason):
@@ -121,6 +128,10 @@ final class WorkRun: Sendable {
             logger.warning("a heartbeat was not answered", metadata: ["error": "\(reason)"])
             return false
         }
+    }
+
+    private func heartbeat(_ members: [(String, JSONValue?)]) async -> WorkAnswer {
+        await client.post(lease.path("heartbeat"), .object([("lease_token", lease.token)] + members))
     }
 
     /// Tells how it ended until the API has answered: repeating it changes nothing.
@@ -135,7 +146,7 @@ final class WorkRun: Sendable {
             case .refused(let refusal) where refusal.isLost:
                 logger.warning("the job is another's or over; the work is dropped", metadata: ["answer": "\(refusal)"])
                 return .dropped
-            case .refused(let refusal) where !refusal.isPassing && !refusal.isOfKey:
+            case .refused(let refusal) where refusal.isOfContent:
                 logger.error("a report was refused", metadata: ["answer": "\(refusal)"])
                 guard case .complete = verdict else { return .dropped }
                 verdict = .refused("The API refused the result: \(refusal.reason)")

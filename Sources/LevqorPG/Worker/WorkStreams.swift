@@ -33,6 +33,10 @@ final class WorkStreams: @unchecked Sendable {
     }
 
     private static let mostErrorTail = 16 * 1024
+    /// As much as a pipe that can be written to takes at once.
+    private static let mostAtOnce = 4_096
+    /// One command at a time: what is free for one is not free for two.
+    private static let passing = NSLock()
 
     private var inputEnd: Int32
     private var input: ArraySlice<UInt8>
@@ -68,6 +72,21 @@ final class WorkStreams: @unchecked Sendable {
         return ending
     }
 
+    /// Writes to the worker's own standard error what fits there: nobody reading it must not hold up the work, and the
+    /// end is kept anyway.
+    private static func passOn(_ bytes: ArraySlice<UInt8>) {
+        passing.withLock {
+            var rest = bytes
+            while !rest.isEmpty {
+                var room = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+                guard poll(&room, 1, 0) > 0, Int32(room.revents) & POLLOUT != 0,
+                    ChildProcess.write(rest.prefix(mostAtOnce), to: STDERR_FILENO)
+                else { return }
+                rest = rest.dropFirst(mostAtOnce)
+            }
+        }
+    }
+
     private func feed() {
         let count = input.withUnsafeBytes { ChildProcess.systemWrite(inputEnd, $0.baseAddress, $0.count) }
         if count > 0 { input.removeFirst(count) }
@@ -98,7 +117,7 @@ final class WorkStreams: @unchecked Sendable {
             let rest = bytes.dropFirst(max(0, room))
             if !rest.isEmpty, rest.count > 1 || rest.first != UInt8(ascii: "\n") { ending.isOutputCut = true }
         case 1:
-            _ = ChildProcess.write(bytes, to: STDERR_FILENO)
+            Self.passOn(bytes)
             ending.errorTail = (ending.errorTail + bytes).suffix(Self.mostErrorTail)
         default: note(Array(bytes))
         }

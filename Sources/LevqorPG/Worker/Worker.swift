@@ -39,7 +39,8 @@ final class Worker: Service {
             do { try await Task.sleep(for: .seconds(options.finishSeconds)) } catch { return }
             for run in runs.withLock({ Array($0.values) }) { run.giveBack() }
         }
-        let result = await withTaskGroup(of: Void.self, returning: Result<Void, any Error>.self) { group in
+        let result = await withDiscardingTaskGroup(returning: Result<Void, any Error>.self) { group in
+            // Discarding: nobody asks for the end of each run, and a worker may live for millions of them.
             do {
                 try await claimLoop(&group)
                 return .success(())
@@ -55,7 +56,7 @@ final class Worker: Service {
 
     private var running: Int { runs.withLock { $0.count } }
 
-    private func claimLoop(_ group: inout TaskGroup<Void>) async throws {
+    private func claimLoop(_ group: inout DiscardingTaskGroup) async throws {
         var ends = ends.makeAsyncIterator()
         var backoff = Backoff(initial: .milliseconds(250), maximum: .seconds(15))
         while !isStopped.withLock({ $0 }), !Task.isCancelled {
@@ -114,7 +115,7 @@ final class Worker: Service {
         }
     }
 
-    private func start(_ lease: WorkLease, _ group: inout TaskGroup<Void>) {
+    private func start(_ lease: WorkLease, _ group: inout DiscardingTaskGroup) {
         let run = WorkRun(lease, client: client, options: options, warden: warden, logger: logger)
         // The same job again, after its lease was lost: both run until the first hears of it.
         let key = lease.id + "/" + JSONText.string(lease.token)

@@ -80,6 +80,12 @@ struct MailTemplatesTests {
         }
     }
 
+    @Test("the name of a file may hold any spaces")
+    func spaces() throws {
+        let file = JSONValue.object([("name", .string(" a  b.csv")), ("content", .string(""))])
+        #expect(try mimeText(["attachments": .array([file])]).contains("a  b.csv"))
+    }
+
     @Test("the same mail has the same bytes in every attempt")
     func stable() throws {
         let changes = ["date": JSONValue.string("Sat, 01 Feb 2031 10:00:00 +0000"), "message_id": .string("mail_1")]

@@ -63,6 +63,26 @@ struct WorkNotesTests {
         #expect(logs.count == 100 && logs.first?["message"]?.string == "50")
     }
 
+    @Test("Of progress that is longer than the API takes a message remains, and the one before holds")
+    func longProgress() {
+        let most = #""\#(String(repeating: "x", count: 4_094))""#
+        #expect(taken(notes(#"{"progress": \#(most)}"#, "\n")) == #"{"progress":\#(most)}"#)
+        let notes = notes(#"{"progress": 1}"#, "\n", #"{"progress": [\#(most)]}"#, "\n")
+        #expect(
+            taken(notes)
+                == #"{"progress":1,"logs":[{"level":"error","message":"progress ignored: it is longer than 4096 bytes"}]}"#)
+    }
+
+    @Test("A message without text is none, and no escape brings a NUL into progress or a message")
+    func messageText() {
+        #expect(notes(#"{"log": ""}"#, "\n").isEmpty)
+        for line in [#"{"progress": ["\u0000"]}"#, #"{"log": "a\u0000b"}"#, "{\"log\": \"a\0b\"}"] {
+            var notes = notes(line, "\n")
+            let members = notes.take()
+            #expect(members[0].1 == nil && members[1].1?.array?.first?["message"]?.string?.contains("\0") == false)
+        }
+    }
+
     @Test("Wishes are whole seconds within a week; others are no wishes")
     func wishes() {
         #expect(notes(#"{"retry_after_seconds": 90.9}"#, "\n").retryAfterSeconds == 90)
