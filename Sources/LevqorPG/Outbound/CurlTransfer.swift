@@ -8,8 +8,4 @@ protocol CurlTransfer: AnyObject {
 
     /// What the transfer's end means. To be asked once libcurl has reported it, while the handle lives.
     func outcome(of code: CURLcode) -> OutboundOutcome
-
-    /// To be called before a transfer that is under way is taken out, with a round of libcurl in between: the other side
-    /// must not take a part for the whole.
-    func abandon()
 }

@@ -1,5 +1,4 @@
 import CLibCurl
-import Foundation
 
 /// One mail on its way by SMTP: the sole owner of an easy handle and of all that must live as long as it does.
 ///
@@ -135,14 +134,6 @@ final class MailTransfer: CurlTransfer {
     }
 
     // MARK: - After
-
-    /// Its time is over: then libcurl drops the connection. Taken out as it is, it would get the end of the content written,
-    /// and the server would take what came so far as the whole mail.
-    func abandon() {
-        _ = levqor_curl_limit_time(handle, 1, 1)
-        // One that began in this very millisecond would still have time.
-        usleep(2_000)
-    }
 
     func outcome(of code: CURLcode) -> OutboundOutcome {
         let status = levqor_curl_status(handle)

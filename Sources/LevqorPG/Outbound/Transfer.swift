@@ -172,9 +172,6 @@ final class Transfer: CurlTransfer {
 
     // MARK: - After
 
-    /// A request's length is told before its body: libcurl closes the connection, and the server sees that it broke off.
-    func abandon() {}
-
     func outcome(of code: CURLcode) -> OutboundOutcome {
         if code == CURLE_OK, !headers.complete {
             return .failure(OutboundFailure(.protocol, "the answer broke off in its head"))

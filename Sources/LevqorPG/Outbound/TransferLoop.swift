@@ -41,9 +41,6 @@ final class TransferLoop {
         let end = serve(multi)
         mailbox.detach()
         // curl_multi_cleanup asks for this order: take each handle out, free it, then free the multi handle.
-        var running: Int32 = 0
-        for entry in active.values { entry.transfer.abandon() }
-        curl_multi_perform(multi, &running)
         for handle in active.keys {
             curl_multi_remove_handle(multi, handle)
         }
@@ -83,9 +80,6 @@ final class TransferLoop {
             waiting.append(Waiting(job: job, deadline: submitted + job.totalTimeout), as: ticket)
         case .cancel(let ticket):
             if let handle = handles[ticket] {
-                var running: Int32 = 0
-                active[handle]?.transfer.abandon()
-                curl_multi_perform(multi, &running)
                 remove(handle, multi)
                 mailbox.finish(ticket, .failure(.cancelled))
             } else if waiting.remove(ticket) != nil {

@@ -70,7 +70,8 @@ struct WorkNotesTests {
         let notes = notes(#"{"progress": 1}"#, "\n", #"{"progress": [\#(most)]}"#, "\n")
         #expect(
             taken(notes)
-                == #"{"progress":1,"logs":[{"level":"error","message":"progress ignored: it is longer than 4096 bytes"}]}"#)
+                == #"{"progress":1,"logs":[{"level":"error","message":"progress ignored: it is longer than 4096 bytes"}]}"#
+        )
     }
 
     @Test("A message without text is none, and no escape brings a NUL into progress or a message")
