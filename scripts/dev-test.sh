@@ -98,6 +98,8 @@ main() {
         database_steps
     fi
     if part_is clients; then
+        # One of the example workers is tried with it and without it.
+        need jq
         need_promtool
         step 'clients that others wrote' "$python" Tests/clients/run.py --server "$server" --psql "$(pg_bin)/psql" --promtool "$promtool"
         step 'workers: the command, Python, shell' "$python" Tests/clients/worker.py --server "$server" --psql "$(pg_bin)/psql"

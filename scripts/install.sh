@@ -55,7 +55,7 @@ is_here() {
         pgbench) [[ -x $(pg_bin)/pgbench ]] ;;
         pgtap | plpgsql_check) pg_extension_is_here "$1" ;;
         pg_prove) has pg_prove ;;
-        curl | shellcheck | wrk | git) has "$1" ;;
+        curl | shellcheck | wrk | git | jq) has "$1" ;;
         certificates) [[ -e /etc/ssl/certs/ca-certificates.crt || $(uname) != Linux ]] ;;
         python) has python3 && python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2> /dev/null ;;
         compose) has docker-compose || docker compose version > /dev/null 2>&1 ;;
