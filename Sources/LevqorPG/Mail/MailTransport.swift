@@ -2,7 +2,8 @@ import ServiceLifecycle
 
 /// Sends mails: fills their templates, writes their bytes, and hands them over by SMTP or to Resend, as the settings say.
 ///
-/// SMTP has a transfer thread of its own: a mail server that is slow to say goodbye holds up no other transfer.
+/// SMTP has a transfer thread of its own: a slow mail server holds up no request over HTTP. It does hold up
+/// other mails, since libcurl waits for some of its replies.
 struct MailTransport: Sendable {
     /// Mail servers dislike more.
     private static let mostConnections = 16
