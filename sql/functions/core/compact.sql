@@ -3,9 +3,9 @@
 -- third within a minute or two. Rewriting the live rows into an empty file helps at once, which VACUUM can not.
 --
 -- Locks: ACCESS EXCLUSIVE on the one table, for a tenth of a second for each ten thousand rows; given up when it is not to be
--- had within 50 ms, so that nobody queues behind it. A reader of the table with an older snapshot finds it empty for that one statement: what must not
--- be fooled reads it in volatile functions, whose statements look anew after their locks, and no
--- role of reports may read hot tables.
+-- had within 50 ms, so that nobody queues behind it. A reader of the table with an older snapshot finds it empty for that
+-- one statement: what must not be fooled reads it in volatile functions, whose statements look anew after their locks, and
+-- no role of reports may read hot tables.
 
 create or replace function core.compact(p_table regclass, p_condition text, p_least_bytes bigint default null)
 returns bigint
