@@ -101,6 +101,13 @@ comment on column limits.refusal.subject is 'whose calls';
 comment on column limits.refusal.refused is 'calls refused';
 comment on column limits.refusal.shadowed is 'calls that went on because the policy is a shadow';
 
+create type limits.charged as (
+    policy_id integer,
+    subject text,
+    full_at timestamptz
+);
+comment on type limits.charged is 'A bucket after it was charged: when it would be whole again.';
+
 create type limits.verdict as (
     is_refused boolean,
     headers text,

@@ -1,5 +1,5 @@
 begin;
-select plan(34);
+select plan(35);
 
 create function pg_temp.context() returns jsonb language sql as $$
     select jsonb_build_object(
@@ -125,6 +125,8 @@ select core.enter_machinery();
 select core.hint('one'), core.hint('two', 3);
 select is(core.take_hints(), array[E'one\t1', E'two\t3'], 'hints are collected');
 select is(core.take_hints(), '{}', 'and taken once');
+select core.hint('one', 2), core.hint_all(array['two', 'three']), core.hint_all('{}'), core.hint_all(null);
+select is(core.take_hints(), array[E'one\t2', E'two\t1', E'three\t1'], 'also many at once');
 select core.set_caller(null, null, null, null, null, null, 'req_5');
 select core.hint('three');
 select core.set_caller(null, null, null, null, null, null, 'req_6');

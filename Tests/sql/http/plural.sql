@@ -1,6 +1,6 @@
 -- Plural doors: all calls of a route in one go, and nobody can tell it from calls one by one.
 begin;
-select plan(197);
+select plan(201);
 
 -- Doors to try it with.
 set local role levqor_owner;
@@ -476,6 +476,36 @@ select is(c.status, 404, 'a route of development alone is none') from test.call(
 update http.route set mode = 'any', is_enabled = false where path = '/api/v1/intake';
 select is(c.outcome, 'stale', 'nor is one that is switched off') from test.call('POST', '/api/v1/intake', :'key_a', '{"workflow": "w", "payload": {}}') as c;
 update http.route set is_enabled = true where path = '/api/v1/intake';
+
+-- The bucket that all share is charged after the door has done its work: what it does not hold leaves nothing behind.
+select core.set_test_clock('2033-01-01 12:00:00+00');
+update limits.policy set is_enabled = false where route_class = 'write' and name <> 'write-all';
+update limits.policy set is_enabled = true, quota = 3, burst = 3, window_seconds = 60, is_shadow = false, scope = 'all'
+where name = 'write-all';
+delete from limits.bucket;
+create temp view intake_left as
+select
+    (select count(*) from jobs.submission) as jobs, (select count(*) from jobs.waiting) as waiting,
+    (select coalesce(sum(u.used), 0) from quota.usage as u) as used;
+create temp table intake_before as select * from intake_left;
+create temp table five as
+select c.*
+from test.call_many((
+    select jsonb_agg(jsonb_build_object('method', 'POST', 'path', '/api/v1/intake', 'key', :'key_a',
+        'body', '{"workflow": "last", "payload": {}}'::jsonb))
+    from generate_series(1, 5)
+)) as c;
+select is(array_agg(f.status order by f.call), '{202,202,202,429,429}', 'three of five fit into the shared bucket') from five as f;
+select is(
+    (select row(n.jobs - b.jobs, n.waiting - b.waiting, n.used - b.used)::text from intake_left as n, intake_before as b),
+    '(3,3,3)', 'three jobs were made, and three calls counted'
+);
+select is(c.status, 429, 'a call alone does not fit either')
+from test.call('POST', '/api/v1/intake', :'key_a', '{"workflow": "last", "payload": {}}') as c;
+select is(
+    (select row(n.jobs - b.jobs, n.waiting - b.waiting, n.used - b.used)::text from intake_left as n, intake_before as b),
+    '(3,3,3)', 'and left nothing behind'
+);
 
 select is_empty($$select * from test.call_many('[]')$$, 'an empty batch is nothing');
 

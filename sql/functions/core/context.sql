@@ -222,6 +222,30 @@ $$Say that there may be work on a topic, such as outbox or jobs/ACCOUNT/WORKFLOW
 Inside a server's statement the hint travels with the answer (a NOTIFY in each commit would cost more than half of the
 speed); in psql it is a NOTIFY on the channel levqor.$$;
 
+create or replace function core.hint_all(p_topics text[])
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if p_topics is null or p_topics = '{}' then
+        return;
+    elsif current_setting('levqor.request_id', true) <> '' or current_setting('levqor.machinery', true) = 'on' then
+        perform set_config(
+            'levqor.hints',
+            coalesce(current_setting('levqor.hints', true), '') || array_to_string(p_topics, E'\t1\n') || E'\t1\n',
+            true
+        );
+    else
+        perform pg_notify('levqor', t.topic || E'\t1') from unnest(p_topics) as t (topic);
+    end if;
+end;
+$$;
+comment on function core.hint_all(text[]) is
+$$core.hint for many topics at once, none of which is empty.$$;
+
 create or replace function core.take_hints()
 returns text[]
 language plpgsql

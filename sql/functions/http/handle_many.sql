@@ -388,6 +388,57 @@ comment on function http.call_plural(text, text, http.call[], jsonb[], jsonb[]) 
 $$Call a plural door in a subtransaction: one response a call, in order; null for those that must be called one by one, or for all
 when it raised.$$;
 
+create or replace function http.call_doors(p_calls http.call[], p_parameters text[], p_bodies text[], p_contexts jsonb[], p_skips boolean[])
+returns http.response[]
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+    v_all http.response[] := array_fill(null::http.response, array[cardinality(p_calls)]);
+    v_parameters jsonb[];
+    v_bodies jsonb[];
+    v_plural record;
+    v_responses http.response[];
+begin
+    begin
+        v_parameters := p_parameters::jsonb[];
+        v_bodies := array(select nullif(b.body, '')::jsonb from unnest(p_bodies) with ordinality as b (body, n) order by b.n);
+    exception
+        when others then
+            -- One of them is no JSON: each for itself finds out whether it is that one.
+            return v_all;
+    end;
+    for v_plural in
+        select
+            r.plural_function as function, r.method, array_agg(c.ordinal order by c.ordinal) as ordinals,
+            array_agg(c order by c.ordinal) as calls,
+            array_agg(v_parameters[c.ordinal] order by c.ordinal) as parameters,
+            array_agg(v_bodies[c.ordinal] order by c.ordinal) as bodies
+        from unnest(p_calls) as c
+        inner join http.route as r on r.id = c.route_id
+        where r.plural_function is not null and not (r.reads_replica and p_contexts[c.ordinal] ? 'has_replica')
+            and c.refusal is null and not c.is_charged and p_skips[c.ordinal] is not true
+        group by r.plural_function, r.method
+    loop
+        v_responses := http.call_plural(
+            v_plural.function, v_plural.method, v_plural.calls, v_plural.parameters, v_plural.bodies
+        );
+        continue when v_responses is null;
+        for i in 1 .. cardinality(v_responses) loop
+            v_all[v_plural.ordinals[i]] := v_responses[i];
+        end loop;
+    end loop;
+    return v_all;
+end;
+$$;
+comment on function http.call_doors(http.call[], text[], text[], jsonb[], boolean[]) is
+$$Call the plural doors of a batch: a response a call, in order; with a null status for those that must be called one by one.
+
+p_skips: calls that are not to be called here.$$;
+
 create or replace function http.show_headers(p_limits text, p_headers jsonb)
 returns text
 language plpgsql
@@ -454,8 +505,11 @@ declare
     v_salt bytea := uuid_send(gen_random_uuid());
     v_hot record;
     v_used bigint;
-    v_month_ends timestamptz := quota.month_end(quota.month());
+    v_month date := quota.month();
+    v_month_ends timestamptz := quota.month_end(v_month);
+    v_now timestamptz;
     v_limits record;
+    v_lock_timeout text := current_setting('lock_timeout');
     v_responses http.response[];
 begin
     if p_key is null or length(p_key) <> 89 then
@@ -485,10 +539,10 @@ begin
         return;
     end if;
 
-    -- Charged in the order of all guards: the month, then the buckets.
+    -- Charged in the order of all guards: the month, then the buckets; those that all share after the work is done.
     if v_hot.is_metered then
         insert into quota.usage as u (account_id, month, used, allowed)
-        values (v_account_id, quota.month(), 1, v_hot.allowed)
+        values (v_account_id, v_month, 1, v_hot.allowed)
         on conflict (account_id, month) do update
         set used = u.used + 1, allowed = excluded.allowed
         where u.used < excluded.allowed
@@ -498,7 +552,7 @@ begin
             raise exception using errcode = 'LQUND', message = 'the month is, or is nearly, used up';
         end if;
     end if;
-    v_limits := limits.charge_hot(v_hot.limit_class, v_account_id, v_key_id, p_address);
+    v_limits := limits.charge_hot(v_hot.limit_class, v_account_id, v_key_id, p_address, false, null, null, null);
     if not v_limits.is_charged then
         raise exception using errcode = 'LQUND', message = 'a bucket is too full';
     end if;
@@ -515,6 +569,14 @@ begin
     if (v_responses[1]).status is null then
         raise exception using errcode = 'LQUND', message = 'the plural door leaves it to the single one';
     end if;
+    perform set_config('lock_timeout', v_lock_timeout, true);
+    v_limits := limits.charge_hot(
+        v_hot.limit_class, v_account_id, v_key_id, p_address, true, v_limits.policies, v_limits.states, v_limits.tightest
+    );
+    if not v_limits.is_charged then
+        raise exception using errcode = 'LQUND', message = 'a bucket that all share is too full';
+    end if;
+    v_now := core.real_now();
     status := (v_responses[1]).status;
     if status >= 500 and v_hot.is_metered then
         perform quota.refund(array[v_account_id]);
@@ -523,8 +585,8 @@ begin
         limits.show_headers(
             v_limits.policies, v_limits.states, v_limits.tightest,
             case when v_hot.is_metered then nullif(v_hot.allowed, 9223372036854775807) end, v_used,
-            ';w=' || quota.month_seconds(v_month_ends), limits.count_seconds(v_month_ends, core.real_now()),
-            floor(date_part('epoch', core.real_now()))::bigint
+            ';w=' || quota.month_seconds(v_month_ends), limits.count_seconds(v_month_ends, v_now),
+            floor(date_part('epoch', v_now))::bigint
         ),
         (v_responses[1]).headers
     );
@@ -580,10 +642,9 @@ declare
     v_opened record;
     v_replays http.response[];
     v_answers http.response[];
-    v_left boolean[];
-    v_parameters jsonb[];
-    v_bodies jsonb[];
-    v_plural record;
+    v_quotas quota.charge[];
+    v_charged limits.charged[];
+    v_lock_timeout text := current_setting('lock_timeout');
     v_responses http.response[];
     v_response http.response;
     v_hints text[];
@@ -620,7 +681,6 @@ begin
     if v_calls is null then
         return;
     end if;
-    v_left := array_fill(true, array[cardinality(v_calls)]);
     v_context := p_contexts::text;
     v_bears_keys := strpos(v_context, 'idempotency_key') > 0;
     v_has_continued := strpos(v_context, 'continue') > 0;
@@ -647,26 +707,52 @@ begin
             end if;
         end loop;
     end if;
-    begin
-        v_verdicts := limits.admit_many(v_calls);
-    exception
-        when others then
-            get stacked diagnostics v_state = returned_sqlstate, v_message = message_text, v_context = pg_exception_context;
-            -- A lock that others hold is no fault of the limiter: the server sends each call again, alone.
-            if v_state in ('40P01', '55P03') then
-                raise;
+    if not v_bears_keys and not v_has_continued then
+        -- Nearly always there is room for all. Then the buckets that everybody shares are charged after the work, and held for
+        -- little more than the commit; else all of this is undone, and the calls are decided before they are called.
+        begin
+            v_quotas := quota.charge_all(v_calls);
+            v_charged := limits.charge_buckets(v_calls, false);
+            perform set_config('lock_timeout', '100ms', true);
+            -- A call that comes alone was tried by http.answer_hot, and is none for a plural door.
+            if cardinality(v_calls) > 1 then
+                v_responses := http.call_doors(v_calls, p_parameters, p_bodies, p_contexts, null);
             end if;
-            v_is_limiter_broken := true;
-            begin
-                v_verdicts := limits.admit_without_buckets(v_calls);
-            exception
-                when others then
-                    -- Not even the month can be counted: nothing goes on.
-                    v_is_quota_broken := true;
-                    v_verdicts := array_fill(null::limits.verdict, array[cardinality(v_calls)]);
-            end;
-            raise warning 'the rate limiter failed: % %', v_state, v_message using detail = v_context;
-    end;
+            perform set_config('lock_timeout', v_lock_timeout, true);
+            v_verdicts := limits.tell(v_calls, v_charged || limits.charge_buckets(v_calls, true), v_quotas);
+        exception
+            when deadlock_detected or lock_not_available then
+                -- The server sends each call again, alone.
+                raise;
+            when others then
+                v_verdicts := null;
+                v_responses := null;
+                perform core.enter_machinery();
+        end;
+    end if;
+    if v_verdicts is null then
+        begin
+            v_verdicts := limits.admit_many(v_calls);
+        exception
+            when others then
+                get stacked diagnostics
+                    v_state = returned_sqlstate, v_message = message_text, v_context = pg_exception_context;
+                -- A lock that others hold is no fault of the limiter: the server sends each call again, alone.
+                if v_state in ('40P01', '55P03') then
+                    raise;
+                end if;
+                v_is_limiter_broken := true;
+                begin
+                    v_verdicts := limits.admit_without_buckets(v_calls);
+                exception
+                    when others then
+                        -- Not even the month can be counted: nothing goes on.
+                        v_is_quota_broken := true;
+                        v_verdicts := array_fill(null::limits.verdict, array[cardinality(v_calls)]);
+                end;
+                raise warning 'the rate limiter failed: % %', v_state, v_message using detail = v_context;
+        end;
+    end if;
     -- What the guard itself announced goes out with the first answer.
     v_hints := core.take_hints();
     -- The guard waits for other guards, which are short. A call that meets a lock must not hold up the others, of its batch
@@ -676,74 +762,50 @@ begin
     end if;
 
     -- All calls of a hot route at once.
-    if cardinality(v_calls) > 1 then
-        begin
-            v_parameters := p_parameters::jsonb[];
-            v_bodies := array(select nullif(b.body, '')::jsonb from unnest(p_bodies) with ordinality as b (body, n) order by b.n);
-        exception
-            when others then
-                -- One of them is no JSON: each for itself finds out whether it is that one.
-                v_parameters := null;
-        end;
-    end if;
-    if v_parameters is not null then
-        for v_plural in
-            select
-                r.plural_function as function, r.method, array_agg(c.ordinal order by c.ordinal) as ordinals,
-                array_agg(c order by c.ordinal) as calls,
-                array_agg(v_verdicts[c.ordinal] order by c.ordinal) as verdicts,
-                array_agg(v_parameters[c.ordinal] order by c.ordinal) as parameters,
-                array_agg(v_bodies[c.ordinal] order by c.ordinal) as bodies
+    if v_responses is null and cardinality(v_calls) > 1 and not v_is_limiter_broken then
+        v_responses := http.call_doors(v_calls, p_parameters, p_bodies, p_contexts, array(
+            select (v_verdicts[c.ordinal]).is_refused is true or (v_replays[c.ordinal]).status is not null
             from unnest(v_calls) as c
-            inner join http.route as r on r.id = c.route_id
-            where r.plural_function is not null and not (r.reads_replica and p_contexts[c.ordinal] ? 'has_replica')
-                and c.refusal is null and not c.is_charged and not v_is_limiter_broken
-                and (v_verdicts[c.ordinal]).is_refused is not true and (v_replays[c.ordinal]).status is null
-            group by r.plural_function, r.method
-        loop
-            v_responses := http.call_plural(
-                v_plural.function, v_plural.method, v_plural.calls, v_plural.parameters, v_plural.bodies
-            );
-            continue when v_responses is null;
-            v_hints := v_hints || core.take_hints();
-            select min(a.place) into v_first
-            from unnest(v_responses) with ordinality as a (status, headers, body, wait_for, wait_until, reveal, place)
-            where a.status is not null;
-            return query
-            select
-                g.ordinal, 'done', g.status, http.show_headers(g.limits, g.headers), g.body,
-                case when g.place = v_first then v_hints else '{}' end,
-                http.show_more(g.account_id, g.key_id, g.tier, g.decision)
-            from rows from (
-                unnest(v_plural.calls), unnest(v_responses), unnest(v_plural.verdicts)
-            ) with ordinality as g (
-                ordinal, route_id, account_id, user_id, key_id, scopes, sees_all, address, request_id, tier,
-                limit_class, is_metered, is_charged, refusal, refusal_more,
-                status, headers, body, wait_for, wait_until, reveal,
-                is_refused, limits, decision, violated, retry_after, deny, place
-            )
-            where g.status is not null;
-            if v_first is not null then
-                v_hints := '{}';
+            order by c.ordinal
+        ));
+        v_hints := v_hints || core.take_hints();
+    end if;
+    if v_responses is not null then
+        select min(a.place) into v_first
+        from unnest(v_responses) with ordinality as a (status, headers, body, wait_for, wait_until, reveal, place)
+        where a.status is not null;
+        return query
+        select
+            g.ordinal, 'done', g.status, http.show_headers(g.limits, g.headers), g.body,
+            case when g.place = v_first then v_hints else '{}' end,
+            http.show_more(g.account_id, g.key_id, g.tier, g.decision)
+        from rows from (
+            unnest(v_calls), unnest(v_responses), unnest(v_verdicts)
+        ) with ordinality as g (
+            ordinal, route_id, account_id, user_id, key_id, scopes, sees_all, address, request_id, tier,
+            limit_class, is_metered, is_charged, refusal, refusal_more,
+            status, headers, body, wait_for, wait_until, reveal,
+            is_refused, limits, decision, violated, retry_after, deny, place
+        )
+        where g.status is not null;
+        if v_first is not null then
+            v_hints := '{}';
+        end if;
+        for i in 1 .. cardinality(v_responses) loop
+            continue when v_responses[i].status is null;
+            -- After a timeout nothing bounds the statement any more.
+            v_is_stopped := v_is_stopped or v_responses[i].status = 503;
+            if v_responses[i].status >= 500 and v_calls[i].is_metered then
+                v_refunds := v_refunds || v_calls[i].account_id;
             end if;
-            for i in 1 .. cardinality(v_responses) loop
-                if (v_responses[i]).status is not null then
-                    v_left[v_plural.ordinals[i]] := false;
-                    -- After a timeout nothing bounds the statement any more.
-                    v_is_stopped := v_is_stopped or (v_responses[i]).status = 503;
-                    if (v_responses[i]).status >= 500 and (v_plural.calls[i]).is_metered then
-                        v_refunds := v_refunds || (v_plural.calls[i]).account_id;
-                    end if;
-                    if v_bears_keys then
-                        v_answers[v_plural.ordinals[i]] := v_responses[i];
-                    end if;
-                end if;
-            end loop;
+            if v_bears_keys then
+                v_answers[i] := v_responses[i];
+            end if;
         end loop;
     end if;
 
     for i in 1 .. coalesce(cardinality(v_calls), 0) loop
-        continue when not v_left[i];
+        continue when (v_responses[i]).status is not null;
         v_call := v_calls[i];
         v_verdict := v_verdicts[i];
         call := i;

@@ -541,6 +541,28 @@ $$Hand in a job
 A worker of the workflow takes it; its end is told at callback_url by a signed webhook (job.succeeded, job.failed, job.canceled).
 With a unique_key that a job of the account has already, that job is answered with 200 and none is made.$$;
 
+-- Inlinable. What is small can not become large as text, so that mostly nothing has to be written out to be measured.
+create or replace function jobs.is_plain(p_body jsonb)
+returns boolean
+language sql
+stable
+parallel safe
+security invoker
+as $$
+    select coalesce(
+        pg_catalog.jsonb_typeof(p_body -> 'workflow') = 'string' and pg_catalog.jsonb_typeof(p_body -> 'payload') = 'object'
+        and p_body - '{workflow,payload,callback_url,priority}'::text[] = '{}'
+        and (
+            pg_catalog.pg_column_size(p_body) <= 4096
+            or pg_catalog.octet_length((p_body -> 'payload')::text) <= 204800
+        ),
+        false
+    )
+$$;
+comment on function jobs.is_plain(jsonb) is
+$$Whether the body of an intake, which fits the route's schema, has no rarer member than callback_url and priority, and a payload
+that is not too large.$$;
+
 -- Plural door: what it can not take as it is (a wrong type, an unknown or a rarer member) is null here and goes to
 -- api.submit_job, which takes it or says what is wrong.
 create or replace function api.submit_jobs(p_calls http.call[], p_parameters jsonb[], p_bodies jsonb[])
@@ -552,68 +574,125 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now timestamptz := core.now();
+    v_hour timestamptz := jobs.hour_of(v_now);
     v_max_attempts smallint := core.integer_setting('jobs.max_attempts');
-    v_responses http.response[] := array_fill(null::http.response, array[cardinality(p_calls)]);
-    v_ids uuid[] := array_fill(null::uuid, array[cardinality(p_calls)]);
-    v_bytes integer[] := array_fill(0, array[cardinality(p_calls)]);
+    v_call http.call;
     v_body jsonb;
-    v_topic text;
-    v_topics text[] := '{}';
+    v_id uuid;
+    v_workflow text;
+    v_priority text;
+    v_callback_url text;
+    v_plain jsonb[];
+    v_responses http.response[];
+    v_topics text[];
 begin
-    for i in 1 .. cardinality(p_calls) loop
-        v_body := p_bodies[i];
-        continue when jsonb_typeof(v_body -> 'workflow') is distinct from 'string'
-            or jsonb_typeof(v_body -> 'payload') is distinct from 'object'
-            or v_body - '{workflow,payload,callback_url,priority}'::text[] <> '{}' or p_parameters[i] <> '{}';
-        v_bytes[i] := octet_length((v_body -> 'payload')::text);
-        continue when v_bytes[i] > 204800;
-        if v_body ->> 'callback_url' is not null then
-            -- What one job is refused for raises: then each for itself finds out whether it is that one.
-            perform outbox.check_url(v_body ->> 'callback_url', 'callback_url', 1024);
-        end if;
-        v_ids[i] := jobs.make_id(v_now);
-        v_topic := jobs.name_topic((p_calls[i]).account_id::text, v_body ->> 'workflow');
-        if not v_topic = any (v_topics) then
-            v_topics := v_topics || v_topic;
-            perform core.hint(v_topic);
-        end if;
-        v_responses[i] := jobs.answer_submitted(core.show_id('job', v_ids[i]));
-    end loop;
+    -- A callback that is refused raises: then each call for itself finds out whether it is that one.
+    perform outbox.check_url(b.body ->> 'callback_url', 'callback_url', 1024)
+    from unnest(p_bodies) as b (body)
+    where b.body ->> 'callback_url' is not null;
 
-    if quota.has_prices() then
-        perform quota.spend_many(
-            array_agg(g.account_id), array_agg(g.body ->> 'workflow'), array_agg(g.bytes)
+    if cardinality(p_calls) = 1 then
+        v_call := p_calls[1];
+        v_body := p_bodies[1];
+        if not jobs.is_plain(v_body) or p_parameters[1] <> '{}' then
+            return array[null::http.response];
+        end if;
+        v_id := jobs.make_id(v_now);
+        v_workflow := v_body ->> 'workflow';
+        v_priority := v_body ->> 'priority';
+        v_callback_url := v_body ->> 'callback_url';
+        if quota.has_prices() then
+            perform quota.spend_many(
+                array[v_call.account_id], array[v_workflow], array[octet_length((v_body -> 'payload')::text)]
+            );
+        end if;
+        insert into jobs.submission (
+            account_id, id, workflow, priority, max_attempts, callback_url, created_at, submitted_by, payload
         )
-        from rows from (unnest(v_ids), unnest(v_bytes), unnest(p_bodies), unnest(p_calls))
-            as g (id, bytes, body, ordinal, route_id, account_id)
-        where g.id is not null;
+        values (
+            v_call.account_id, v_id, v_workflow, coalesce(v_priority, 'normal'), v_max_attempts, v_callback_url, v_now,
+            core.show_actor(v_call.user_id, v_call.key_id), v_body -> 'payload'
+        );
+        insert into jobs.waiting (account_id, job_id, workflow, priority_rank, due_at, max_attempts, has_callback)
+        values (
+            v_call.account_id, v_id, v_workflow, jobs.rank_of(v_priority), v_now, v_max_attempts, v_callback_url is not null
+        );
+        insert into jobs.tally_change (account_id, workflow, hour, submitted, waiting)
+        values (v_call.account_id, v_workflow, v_hour, 1, 1);
+        perform core.hint(jobs.name_topic(v_call.account_id::text, v_workflow));
+        return array[jobs.answer_submitted(core.show_id('job', v_id))];
     end if;
 
-    insert into jobs.submission (
-        account_id, id, workflow, priority, max_attempts, callback_url, created_at, submitted_by, payload
+    v_plain := array(
+        select case when jobs.is_plain(b.body) and b.parameters = '{}' then b.body end
+        from unnest(p_bodies, p_parameters) with ordinality as b (body, parameters, place)
+        order by b.place
+    );
+    if quota.has_prices() then
+        perform quota.spend_many(
+            array_agg(g.account_id), array_agg(g.body ->> 'workflow'),
+            array_agg(octet_length((g.body -> 'payload')::text))
+        )
+        from rows from (unnest(v_plain), unnest(p_calls)) as g (body, ordinal, route_id, account_id)
+        where g.body is not null;
+    end if;
+    with job as materialized (
+        select
+            g.place, g.account_id, jobs.make_id(v_now) as id, g.body, g.body ->> 'workflow' as workflow,
+            g.body ->> 'priority' as priority, g.body ->> 'callback_url' as callback_url,
+            core.show_actor(g.user_id, g.key_id) as submitted_by
+        from rows from (unnest(v_plain), unnest(p_calls)) with ordinality
+            as g (
+                body, ordinal, route_id, account_id, user_id, key_id, scopes, sees_all, address, request_id, tier,
+                limit_class, is_metered, is_charged, refusal, refusal_more, place
+            )
+        where g.body is not null
+    ),
+    kept as (
+        insert into jobs.submission (
+            account_id, id, workflow, priority, max_attempts, callback_url, created_at, submitted_by, payload
+        )
+        select
+            j.account_id, j.id, j.workflow, coalesce(j.priority, 'normal'), v_max_attempts, j.callback_url, v_now,
+            j.submitted_by, j.body -> 'payload'
+        from job as j
+    ),
+    queued as (
+        insert into jobs.waiting (account_id, job_id, workflow, priority_rank, due_at, max_attempts, has_callback)
+        select
+            j.account_id, j.id, j.workflow, jobs.rank_of(j.priority), v_now, v_max_attempts, j.callback_url is not null
+        from job as j
+    ),
+    counted as (
+        insert into jobs.tally_change (account_id, workflow, hour, submitted, waiting)
+        select j.account_id, j.workflow, v_hour, count(*), count(*)
+        from job as j
+        group by j.account_id, j.workflow
     )
     select
-        g.account_id, g.id, g.body ->> 'workflow', coalesce(g.body ->> 'priority', 'normal'), v_max_attempts,
-        g.body ->> 'callback_url', v_now, core.show_actor(g.user_id, g.key_id), g.body -> 'payload'
-    from rows from (unnest(v_ids), unnest(p_bodies), unnest(p_calls))
-        as g (id, body, ordinal, route_id, account_id, user_id, key_id)
-    where g.id is not null;
-    insert into jobs.waiting (account_id, job_id, workflow, priority_rank, due_at, max_attempts, has_callback)
-    select
-        g.account_id, g.id, g.body ->> 'workflow', jobs.rank_of(g.body ->> 'priority'), v_now, v_max_attempts,
-        g.body ->> 'callback_url' is not null
-    from rows from (unnest(v_ids), unnest(p_bodies), unnest(p_calls)) as g (id, body, ordinal, route_id, account_id)
-    where g.id is not null;
-    insert into jobs.tally_change (account_id, workflow, hour, submitted, waiting)
-    select g.account_id, g.body ->> 'workflow', jobs.hour_of(v_now), count(*), count(*)
-    from rows from (unnest(v_ids), unnest(p_bodies), unnest(p_calls)) as g (id, body, ordinal, route_id, account_id)
-    where g.id is not null
-    group by g.account_id, g.body ->> 'workflow';
+        (
+            select array_agg(
+                case when j.id is not null then jobs.answer_submitted(core.show_id('job', j.id)) end
+                order by n.place
+            )
+            from generate_series(1, cardinality(p_calls)) as n (place)
+            left join job as j on j.place = n.place
+        ),
+        (
+            select array_agg(t.topic order by t.place)
+            from (
+                select jobs.name_topic(j.account_id::text, j.workflow) as topic, min(j.place) as place
+                from job as j
+                group by j.account_id, j.workflow
+            ) as t
+        )
+    into v_responses, v_topics;
+    perform core.hint_all(v_topics);
     return v_responses;
 end;
 $$;
 comment on function api.submit_jobs(http.call[], jsonb[], jsonb[]) is
-$$Plural door of api.submit_job: all jobs of a batch in three inserts.$$;
+$$Plural door of api.submit_job: all jobs of a batch in one statement.$$;
 
 create or replace function api.submit_job_batch(p_jobs jsonb)
 returns http.response

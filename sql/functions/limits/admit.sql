@@ -1,9 +1,10 @@
 -- GCRA over many calls at once. A bucket is one timestamp, full_at: when it would be whole again. A call of cost c is
 -- admitted while max(full_at, now) + c <= now + tolerance. Source: ITU-T I.371, virtual scheduling.
 --
--- Locks: usage rows of quota, then bucket rows in order of (shared or not, policy_id, subject), in both ways below, so
--- that two batches never wait for each other in a circle; the row that all share is held for the shortest time. Time is
--- read after the lock is held, and full_at never moves back.
+-- Locks: usage rows of quota, then bucket rows in order of (shared or not, policy_id, subject), in all ways below, so
+-- that two batches never wait for each other in a circle. The rows that all share are taken last, by hot routes even after
+-- their doors have done their work, so that they are held for little more than the commit. Time is read after the lock is
+-- held, and full_at never moves back.
 
 create or replace function limits.show_subject(p_scope text, p_account_id uuid, p_key_id uuid, p_address text, p_shares integer)
 returns text
@@ -114,8 +115,8 @@ calls of the month, null when they are not limited. p_month_item: ;w= and the le
 until its end. p_now_seconds: Unix time.$$;
 
 -- Without nested loops: the planner can not know how many calls a batch has, and would join its parts by them.
-create or replace function limits.charge_all(p_calls http.call[])
-returns limits.verdict[]
+create or replace function limits.charge_buckets(p_calls http.call[], p_is_shared boolean)
+returns limits.charged[]
 language plpgsql
 volatile
 security invoker
@@ -123,25 +124,15 @@ set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
 as $$
 declare
-    v_quotas quota.charge[];
-    v_verdicts limits.verdict[];
     v_test_now timestamptz := nullif(current_setting('levqor.now', true), '')::timestamptz;
-    v_now_seconds bigint := floor(date_part('epoch', coalesce(v_test_now, clock_timestamp())));
-    v_month_ends timestamptz := quota.month_end(quota.month());
-    v_month_seconds bigint := greatest(date_part('epoch', v_month_ends)::bigint - v_now_seconds, 0);
-    v_month_item text := ';w=' || quota.month_seconds(v_month_ends);
     v_wanted bigint;
-    v_charged bigint;
+    v_charged limits.charged[];
 begin
-    v_quotas := quota.charge_all(p_calls);
     -- The time is that of the test clock, or of the very moment that a row is locked.
-    with demand as materialized (
-        select d.ordinal, d.policy_id, d.subject
-        from limits.demand(p_calls) as d
-    ),
-    total as materialized (
+    with total as materialized (
         select d.policy_id, d.subject, count(*) as calls
-        from demand as d
+        from limits.demand(p_calls) as d
+        where d.is_shared = p_is_shared
         group by d.policy_id, d.subject
     ),
     charged as (
@@ -152,7 +143,7 @@ begin
         from total as t
         inner join limits.policy as p on p.id = t.policy_id
         where p.emission * t.calls <= p.tolerance
-        order by p.scope = 'all', t.policy_id, t.subject collate "C"
+        order by t.policy_id, t.subject collate "C"
         on conflict (policy_id, subject) do update
         set
             full_at = greatest(b.full_at, coalesce(v_test_now, clock_timestamp())) + excluded.cost,
@@ -161,6 +152,39 @@ begin
         where greatest(b.full_at, coalesce(v_test_now, clock_timestamp())) + excluded.cost
             <= coalesce(v_test_now, clock_timestamp()) + excluded.tolerance
         returning b.policy_id, b.subject, b.full_at
+    )
+    select (select count(*) from total), coalesce(array_agg(row(c.policy_id, c.subject, c.full_at)::limits.charged), '{}')
+    into v_wanted, v_charged
+    from charged as c;
+    if cardinality(v_charged) < v_wanted then
+        raise exception using errcode = 'LQUND', message = 'not every bucket holds the whole batch';
+    end if;
+    return v_charged;
+end;
+$$;
+comment on function limits.charge_buckets(http.call[], boolean) is
+$$Charge the batch's sums in one step. p_is_shared: the buckets that all callers share, or all the others. Gives what stands in
+them. Raises LQUND, and the caller undoes it, when one is too full for the sum.$$;
+
+create or replace function limits.tell(p_calls http.call[], p_charged limits.charged[], p_quotas quota.charge[])
+returns limits.verdict[]
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+as $$
+declare
+    v_now timestamptz := core.real_now();
+    v_now_seconds bigint := floor(date_part('epoch', v_now));
+    v_month_ends timestamptz := quota.month_end(quota.month());
+    v_month_seconds bigint := greatest(date_part('epoch', v_month_ends)::bigint - v_now_seconds, 0);
+    v_month_item text := ';w=' || quota.month_seconds(v_month_ends);
+    v_verdicts limits.verdict[];
+begin
+    with demand as materialized (
+        select d.ordinal, d.policy_id, d.subject
+        from limits.demand(p_calls) as d
     ),
     -- Once a bucket, however many calls share it.
     stated as materialized (
@@ -168,13 +192,12 @@ begin
             c.policy_id, c.subject, p.scope = 'all' as is_shared,
             '\"' || p.name || '\";r=' || n.remaining || ';t=' || n.seconds as item,
             array[n.remaining, p.quota, n.seconds] as numbers
-        from charged as c
+        from unnest(p_charged) as c
         inner join limits.policy as p on p.id = c.policy_id and not p.is_shadow
-        cross join lateral (select coalesce(v_test_now, clock_timestamp()) as now offset 0) as k
         cross join lateral (
             select
-                limits.count_left(c.full_at, k.now, p.emission, p.tolerance) * p.shares as remaining,
-                limits.count_seconds(c.full_at, k.now, p.emission, p.tolerance) as seconds
+                limits.count_left(c.full_at, v_now, p.emission, p.tolerance) * p.shares as remaining,
+                limits.count_seconds(c.full_at, v_now, p.emission, p.tolerance) as seconds
             offset 0
         ) as n
     ),
@@ -185,46 +208,61 @@ begin
         inner join stated as s on s.policy_id = d.policy_id and s.subject = d.subject
         group by d.ordinal
     )
-    select
-        (select count(*) from total), (select count(*) from charged),
-        (
-            select array_agg(
-                row(
-                    false,
-                    limits.show_headers(
-                        p.policies, t.states, t.tightest, q.allowed, q.used, v_month_item, v_month_seconds, v_now_seconds
-                    ),
-                    null, null, null, null
-                )::limits.verdict
-                order by c.ordinal
-            )
-            from unnest(p_calls) as c
-            left join told as t on t.ordinal = c.ordinal
-            left join limits.list_class_policies() as p on p.limit_class = c.limit_class
-            left join unnest(v_quotas) as q
-                on q.account_id = c.account_id and q.allowed < 9223372036854775807
-                and c.is_metered and not c.is_charged and c.refusal is null
-        )
-    into v_wanted, v_charged, v_verdicts;
-
-    if v_charged < v_wanted then
-        raise exception using errcode = 'LQUND', message = 'not every bucket holds the whole batch';
-    end if;
+    select array_agg(
+        row(
+            false,
+            limits.show_headers(
+                p.policies, t.states, t.tightest, q.allowed, q.used, v_month_item, v_month_seconds, v_now_seconds
+            ),
+            null, null, null, null
+        )::limits.verdict
+        order by c.ordinal
+    )
+    into v_verdicts
+    from unnest(p_calls) as c
+    left join told as t on t.ordinal = c.ordinal
+    left join limits.list_class_policies() as p on p.limit_class = c.limit_class
+    left join unnest(p_quotas) as q
+        on q.account_id = c.account_id and q.allowed < 9223372036854775807
+        and c.is_metered and not c.is_charged and c.refusal is null;
     return v_verdicts;
+end;
+$$;
+comment on function limits.tell(http.call[], limits.charged[], quota.charge[]) is
+$$The verdict a call, in order, of a batch whose sums were all charged: nobody is refused, and each is told where it stands.$$;
+
+create or replace function limits.charge_all(p_calls http.call[])
+returns limits.verdict[]
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_quotas quota.charge[];
+begin
+    v_quotas := quota.charge_all(p_calls);
+    return limits.tell(
+        p_calls, limits.charge_buckets(p_calls, false) || limits.charge_buckets(p_calls, true), v_quotas
+    );
 exception
     when sqlstate 'LQUND' then
         return null;
 end;
 $$;
 comment on function limits.charge_all(http.call[]) is
-$$Charge the batch's sums in one step, month's quota and buckets: all or nothing. Gives a verdict a call, in order; null, and
-nothing charged, when something is too full.$$;
+$$Charge the batch's sums, month's quota and buckets: all or nothing. Gives a verdict a call, in order; null, and nothing charged,
+when something is too full.$$;
 
 create or replace function limits.charge_hot(
     p_limit_class text,
     p_account_id uuid,
     p_key_id uuid,
     p_address text,
+    p_is_shared boolean,
+    p_policies text,
+    p_states text,
+    p_tightest bigint[],
     out is_charged boolean,
     out policies text,
     out states text,
@@ -245,11 +283,14 @@ declare
     v_seconds bigint;
 begin
     is_charged := false;
+    policies := p_policies;
+    states := p_states;
+    tightest := p_tightest;
     for v_policy in
         select p.id, p.scope, p.shares, p.emission, p.tolerance, p.name, p.item, p.quota, p.is_shadow
         from limits.policy as p
-        where p.is_enabled and (p.route_class = p_limit_class or p.route_class = '*')
-        order by p.scope = 'all', p.id
+        where p.is_enabled and (p.route_class = p_limit_class or p.route_class = '*') and (p.scope = 'all') = p_is_shared
+        order by p.id
     loop
         insert into limits.bucket as b (policy_id, subject, full_at, cost, tolerance)
         values (
@@ -281,10 +322,10 @@ begin
     is_charged := true;
 end;
 $$;
-comment on function limits.charge_hot(text, uuid, uuid, text) is
+comment on function limits.charge_hot(text, uuid, uuid, text, boolean, text, text, bigint[]) is
 $$Charge one call, for http.answer_hot(), which undoes it when is_charged is false: one of the buckets was too full.
 
-Gives the items of RateLimit-Policy and RateLimit with their quotes escaped, and (remaining, quota, seconds) of the tightest.$$;
+p_is_shared: the buckets that all callers share, or all the others. p_policies, p_states, p_tightest: what was gathered before. Gives the items of RateLimit-Policy and RateLimit with their quotes escaped, and (remaining, quota, seconds) of the tightest.$$;
 
 create or replace function limits.list_class_policies()
 returns table (limit_class text, policies text)
