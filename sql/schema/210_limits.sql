@@ -103,10 +103,10 @@ comment on column limits.refusal.shadowed is 'calls that went on because the pol
 
 create type limits.charged as (
     policy_id integer,
-    subject text,
-    full_at timestamptz
+    full_at timestamptz,
+    ordinals integer[]
 );
-comment on type limits.charged is 'A bucket after it was charged: when it would be whole again.';
+comment on type limits.charged is 'A bucket after it was charged: when it would be whole again, and which calls charged it.';
 
 create type limits.verdict as (
     is_refused boolean,

@@ -411,6 +411,17 @@ begin
             -- One of them is no JSON: each for itself finds out whether it is that one.
             return v_all;
     end;
+    -- Mostly they are all of one route, and all good: then nothing has to be sorted out.
+    select r.plural_function as function, r.method
+    into v_plural
+    from http.route as r
+    where p_skips is null and r.id = p_calls[1].route_id and r.plural_function is not null and not r.reads_replica and not exists (
+        select from unnest(p_calls) as c
+        where c.route_id is distinct from p_calls[1].route_id or c.refusal is not null or c.is_charged
+    );
+    if found then
+        return coalesce(http.call_plural(v_plural.function, v_plural.method, p_calls, v_parameters, v_bodies), v_all);
+    end if;
     for v_plural in
         select
             r.plural_function as function, r.method, array_agg(c.ordinal order by c.ordinal) as ordinals,

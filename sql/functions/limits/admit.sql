@@ -114,6 +114,25 @@ p_policies, p_states: items of the two fields, with their quotes escaped. p_tigh
 calls of the month, null when they are not limited. p_month_item: ;w= and the length of the month in seconds. p_month_seconds:
 until its end. p_now_seconds: Unix time.$$;
 
+create or replace function limits.show_policies(p_limit_class text)
+returns text
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select string_agg(p.item, ', ' order by p.scope = 'all', p.id)
+        from limits.policy as p
+        where p.route_class in (p_limit_class, '*') and p.is_enabled and not p.is_shadow and p_limit_class is not null
+    );
+end;
+$$;
+comment on function limits.show_policies(text) is
+$$The items of RateLimit-Policy for a class of routes, with their quotes escaped for JSON; null when there are none. Shadows are not
+told to clients.$$;
+
 -- Without nested loops: the planner can not know how many calls a batch has, and would join its parts by them.
 create or replace function limits.charge_buckets(p_calls http.call[], p_is_shared boolean)
 returns limits.charged[]
@@ -130,7 +149,7 @@ declare
 begin
     -- The time is that of the test clock, or of the very moment that a row is locked.
     with total as materialized (
-        select d.policy_id, d.subject, count(*) as calls
+        select d.policy_id, d.subject, count(*) as calls, array_agg(d.ordinal) as ordinals
         from limits.demand(p_calls) as d
         where d.is_shared = p_is_shared
         group by d.policy_id, d.subject
@@ -153,9 +172,12 @@ begin
             <= coalesce(v_test_now, clock_timestamp()) + excluded.tolerance
         returning b.policy_id, b.subject, b.full_at
     )
-    select (select count(*) from total), coalesce(array_agg(row(c.policy_id, c.subject, c.full_at)::limits.charged), '{}')
+    select
+        (select count(*) from total),
+        coalesce(array_agg(row(c.policy_id, c.full_at, t.ordinals)::limits.charged), '{}')
     into v_wanted, v_charged
-    from charged as c;
+    from charged as c
+    inner join total as t on t.policy_id = c.policy_id and t.subject = c.subject;
     if cardinality(v_charged) < v_wanted then
         raise exception using errcode = 'LQUND', message = 'not every bucket holds the whole batch';
     end if;
@@ -182,14 +204,10 @@ declare
     v_month_item text := ';w=' || quota.month_seconds(v_month_ends);
     v_verdicts limits.verdict[];
 begin
-    with demand as materialized (
-        select d.ordinal, d.policy_id, d.subject
-        from limits.demand(p_calls) as d
-    ),
     -- Once a bucket, however many calls share it.
-    stated as materialized (
+    with stated as materialized (
         select
-            c.policy_id, c.subject, p.scope = 'all' as is_shared,
+            c.policy_id, c.ordinals, p.scope = 'all' as is_shared,
             '\"' || p.name || '\";r=' || n.remaining || ';t=' || n.seconds as item,
             array[n.remaining, p.quota, n.seconds] as numbers
         from unnest(p_charged) as c
@@ -202,11 +220,14 @@ begin
         ) as n
     ),
     told as (
-        select
-            d.ordinal, string_agg(s.item, ', ' order by s.is_shared, d.policy_id) as states, min(s.numbers) as tightest
-        from demand as d
-        inner join stated as s on s.policy_id = d.policy_id and s.subject = d.subject
-        group by d.ordinal
+        select o.ordinal, string_agg(s.item, ', ' order by s.is_shared, s.policy_id) as states, min(s.numbers) as tightest
+        from stated as s
+        cross join lateral unnest(s.ordinals) as o (ordinal)
+        group by o.ordinal
+    ),
+    class as (
+        select k.limit_class, limits.show_policies(k.limit_class) as policies
+        from (select distinct c.limit_class from unnest(p_calls) as c) as k
     )
     select array_agg(
         row(
@@ -221,7 +242,7 @@ begin
     into v_verdicts
     from unnest(p_calls) as c
     left join told as t on t.ordinal = c.ordinal
-    left join limits.list_class_policies() as p on p.limit_class = c.limit_class
+    left join class as p on p.limit_class = c.limit_class
     left join unnest(p_quotas) as q
         on q.account_id = c.account_id and q.allowed < 9223372036854775807
         and c.is_metered and not c.is_charged and c.refusal is null;
@@ -327,27 +348,6 @@ $$Charge one call, for http.answer_hot(), which undoes it when is_charged is fal
 
 p_is_shared: the buckets that all callers share, or all the others. p_policies, p_states, p_tightest: what was gathered before. Gives the items of RateLimit-Policy and RateLimit with their quotes escaped, and (remaining, quota, seconds) of the tightest.$$;
 
-create or replace function limits.list_class_policies()
-returns table (limit_class text, policies text)
-language plpgsql
-stable
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return query
-    select
-        k.limit_class,
-        string_agg(p.item, ', ' order by p.scope = 'all', p.id)
-    from (select distinct r.limit_class from http.route as r where r.limit_class is not null) as k
-    inner join limits.policy as p
-        on p.route_class in (k.limit_class, '*') and p.is_enabled and not p.is_shadow
-    group by k.limit_class;
-end;
-$$;
-comment on function limits.list_class_policies() is
-$$The items of RateLimit-Policy for each class of routes, with their quotes escaped for JSON. Shadows are not told to clients.$$;
-
 create or replace function limits.charge_each(p_calls http.call[])
 returns limits.verdict[]
 language plpgsql
@@ -405,12 +405,11 @@ begin
             array_agg(d.tolerance order by d.is_shared, d.policy_id) as tolerances,
             array_agg(d.subject order by d.is_shared, d.policy_id) as subjects,
             array_agg(array_position(v_keys, d.policy_id || ' ' || d.subject) order by d.is_shared, d.policy_id) as places,
-            max(l.policies) as policies
+            limits.show_policies(c.limit_class) as policies
         from unnest(p_calls) as c
         left join limits.demand(p_calls) as d on d.ordinal = c.ordinal
-        left join limits.list_class_policies() as l on l.limit_class = c.limit_class
         where c.refusal is null and not c.is_charged and (d.policy_id is not null or c.is_metered)
-        group by c.ordinal
+        group by c.ordinal, c.limit_class
         order by c.ordinal
     loop
         v_call := p_calls[v_demand.ordinal];
