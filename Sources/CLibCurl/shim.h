@@ -21,6 +21,7 @@
 typedef size_t (*levqor_curl_data_callback)(char *data, size_t size, size_t count, void *_Nullable context);
 typedef curl_socket_t (*levqor_curl_open_callback)(
     void *_Nullable context, curlsocktype purpose, struct curl_sockaddr *address);
+typedef int (*levqor_curl_close_callback)(void *_Nullable context, curl_socket_t socket);
 
 // ---- the library and the thread -------------------------------------------------------------------------------
 
@@ -143,6 +144,26 @@ static inline curl_socket_t levqor_curl_open_socket(const struct curl_sockaddr *
         (void)fcntl(opened, F_SETFD, FD_CLOEXEC);
     }
     return opened;
+}
+
+/// Tells of every socket that a connection of this handle opens, and of its end. A connection may outlive the handle.
+static inline CURLcode levqor_curl_watch_sockets(
+    CURL *handle, levqor_curl_open_callback open, levqor_curl_close_callback close, void *context)
+{
+    CURLcode code = curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open);
+    if (code == CURLE_OK) {
+        code = curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, context);
+    }
+    if (code == CURLE_OK) {
+        code = curl_easy_setopt(handle, CURLOPT_CLOSESOCKETFUNCTION, close);
+    }
+    return code != CURLE_OK ? code : curl_easy_setopt(handle, CURLOPT_CLOSESOCKETDATA, context);
+}
+
+/// Closes a socket that libcurl has done with.
+static inline int levqor_curl_close_socket(curl_socket_t socket)
+{
+    return close(socket);
 }
 
 /// CURL_SOCKET_BAD is a macro with a cast.

@@ -2,15 +2,15 @@ import ServiceLifecycle
 
 /// Sends mails: fills their templates, writes their bytes, and hands them over by SMTP or to Resend, as the settings say.
 ///
-/// SMTP has a transfer thread of its own: a slow mail server holds up no request over HTTP. It does hold up
-/// other mails, since libcurl waits for some of its replies.
+/// SMTP has transfer threads of its own: a slow mail server holds up no request over HTTP. libcurl waits for some of
+/// its replies with the whole thread, so each thread has one mail at a time, and a slow one holds up only its own.
 struct MailTransport: Sendable {
-    /// Mail servers dislike more.
-    private static let mostConnections = 16
+    /// Mails on their way at once. Mail servers dislike many connections.
+    private static let threads = 8
 
     private let configuration: MailConfiguration
     private let http: HTTPTransport
-    private let smtp: HTTPTransport
+    private let smtp: TransportPool
 
     /// - Parameters:
     ///   - http: Carries the calls of Resend's API, under its own address guard.
@@ -18,10 +18,11 @@ struct MailTransport: Sendable {
     init(_ configuration: MailConfiguration, http: HTTPTransport, certificateAuthorityFile: String? = nil) {
         self.configuration = configuration
         self.http = http
-        smtp = HTTPTransport(
+        smtp = TransportPool(
+            Self.threads,
             .init(
                 userAgent: "", certificateAuthorityFile: certificateAuthorityFile,
-                maxConcurrent: Self.mostConnections, maxIdleConnections: 4
+                maxConcurrent: 1, maxIdleConnections: 1
             )
         )
     }
@@ -77,6 +78,7 @@ struct MailTransport: Sendable {
 extension MailTransport: Service {
     /// Lives until the group shuts down, as `HTTPTransport.run`.
     func run() async throws {
-        try await smtp.run()
+        try? await gracefulShutdown()
+        await shutdown()
     }
 }

@@ -8,4 +8,7 @@ protocol CurlTransfer: AnyObject {
 
     /// What the transfer's end means. To be asked once libcurl has reported it, while the handle lives.
     func outcome(of code: CURLcode) -> OutboundOutcome
+
+    /// It is about to be taken away before its end.
+    func breakOff()
 }

@@ -9,6 +9,7 @@ final class MailTransfer: CurlTransfer {
 
     let handle: UnsafeMutableRawPointer
     private let mail: OutboundMail
+    private let sockets: OpenSockets
     private let errorText: UnsafeMutablePointer<CChar>
     private var recipientList: UnsafeMutablePointer<curl_slist>?
 
@@ -19,9 +20,10 @@ final class MailTransfer: CurlTransfer {
     static func prepare(
         _ mail: OutboundMail,
         timeLeft: Duration,
-        configuration: HTTPTransport.Configuration
+        configuration: HTTPTransport.Configuration,
+        sockets: OpenSockets
     ) -> Result<MailTransfer, OutboundFailure> {
-        guard let transfer = MailTransfer(mail) else {
+        guard let transfer = MailTransfer(mail, sockets) else {
             return .failure(OutboundFailure(.internal, "no memory for a transfer"))
         }
         return Result { () throws(OutboundFailure) in
@@ -37,10 +39,11 @@ final class MailTransfer: CurlTransfer {
         }
     }
 
-    private init?(_ mail: OutboundMail) {
+    private init?(_ mail: OutboundMail, _ sockets: OpenSockets) {
         guard let handle = curl_easy_init() else { return nil }
         self.handle = handle
         self.mail = mail
+        self.sockets = sockets
         errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
     }
@@ -95,6 +98,7 @@ final class MailTransfer: CurlTransfer {
             return Unmanaged<MailTransfer>.fromOpaque(context).takeUnretainedValue().fill(room)
         }
         try Self.check(levqor_curl_explain_errors_in(handle, errorText))
+        try Self.check(sockets.watch(handle))
         try Self.check(levqor_curl_receive_headers(handle, reply, context))
         try Self.check(levqor_curl_receive_body(handle, ignore, context))
         try Self.check(levqor_curl_upload(handle, mail.content.count, read, context))
@@ -134,6 +138,12 @@ final class MailTransfer: CurlTransfer {
     }
 
     // MARK: - After
+
+    /// Once content is on its way, taking the transfer away would make libcurl write the end of the content: the server would
+    /// take the part for the whole. Connections of other mails of this thread are cut off too; they are tried again.
+    func breakOff() {
+        if sent > 0 { sockets.cutOff() }
+    }
 
     func outcome(of code: CURLcode) -> OutboundOutcome {
         let status = levqor_curl_status(handle)

@@ -21,13 +21,15 @@ enum OutboundJob: Sendable {
     /// Makes its transfer ready to be added to a multi handle. On the transfer thread.
     func prepare(
         timeLeft: Duration,
-        configuration: HTTPTransport.Configuration
+        configuration: HTTPTransport.Configuration,
+        mailSockets: OpenSockets
     ) -> Result<any CurlTransfer, OutboundFailure> {
         switch self {
         case .request(let request):
             Transfer.prepare(request, timeLeft: timeLeft, configuration: configuration).map { $0 }
         case .mail(let mail):
-            MailTransfer.prepare(mail, timeLeft: timeLeft, configuration: configuration).map { $0 }
+            MailTransfer.prepare(mail, timeLeft: timeLeft, configuration: configuration, sockets: mailSockets)
+                .map { $0 }
         }
     }
 }

@@ -172,6 +172,9 @@ final class Transfer: CurlTransfer {
 
     // MARK: - After
 
+    /// The receiver sees a request that is not complete.
+    func breakOff() {}
+
     func outcome(of code: CURLcode) -> OutboundOutcome {
         if code == CURLE_OK, !headers.complete {
             return .failure(OutboundFailure(.protocol, "the answer broke off in its head"))

@@ -18,6 +18,7 @@ final class TransferLoop {
     private var waiting = TicketQueue<Waiting>()
     private var active: [UnsafeMutableRawPointer: (ticket: UInt64, transfer: any CurlTransfer)] = [:]
     private var handles: [UInt64: UnsafeMutableRawPointer] = [:]
+    private let mailSockets = OpenSockets()
 
     init(configuration: HTTPTransport.Configuration, mailbox: TransportMailbox) {
         self.configuration = configuration
@@ -41,7 +42,8 @@ final class TransferLoop {
         let end = serve(multi)
         mailbox.detach()
         // curl_multi_cleanup asks for this order: take each handle out, free it, then free the multi handle.
-        for handle in active.keys {
+        for (handle, entry) in active {
+            entry.transfer.breakOff()
             curl_multi_remove_handle(multi, handle)
         }
         active = [:]
@@ -80,6 +82,7 @@ final class TransferLoop {
             waiting.append(Waiting(job: job, deadline: submitted + job.totalTimeout), as: ticket)
         case .cancel(let ticket):
             if let handle = handles[ticket] {
+                active[handle]?.transfer.breakOff()
                 remove(handle, multi)
                 mailbox.finish(ticket, .failure(.cancelled))
             } else if waiting.remove(ticket) != nil {
@@ -96,7 +99,8 @@ final class TransferLoop {
             mailbox.finish(ticket, .failure(OutboundFailure(.timeout, "no transfer was free in time")))
         }
         while active.count < configuration.maxConcurrent, let (ticket, next) = waiting.popFirst() {
-            switch next.job.prepare(timeLeft: next.deadline - now, configuration: configuration) {
+            let timeLeft = next.deadline - now
+            switch next.job.prepare(timeLeft: timeLeft, configuration: configuration, mailSockets: mailSockets) {
             case .failure(let failure):
                 mailbox.finish(ticket, .failure(failure))
             case .success(let transfer):
