@@ -308,6 +308,7 @@ declare
     v_actor text := core.current_actor();
     v_rows tid[];
     v_tokens bigint[];
+    v_key_ids uuid[];
 begin
     if p_limit < 1 then
         return '{}';
@@ -350,9 +351,20 @@ begin
             -- The statement may have begun before the job that it finds was committed.
             case when t.attempt = 0 then greatest(v_now, t.due_at) else v_now end, p_worker, v_actor
         from taken as t
-        returning r.lease_token
+        returning r.lease_token, r.job_id, r.unique_while
+    ),
+    counted as (
+        insert into jobs.tally_change (account_id, workflow, hour, waiting, running)
+        select p_account_id, t.workflow, jobs.hour_of(v_now), -count(*), count(*)
+        from taken as t
+        group by t.workflow
     )
-    select array_agg(b.lease_token) into v_tokens from begun as b;
+    select array_agg(b.lease_token), array_agg(b.job_id) filter (where b.unique_while = 'waiting')
+    into v_tokens, v_key_ids
+    from begun as b;
+    if v_key_ids is not null then
+        perform jobs.release_keys(array_fill(p_account_id, array[cardinality(v_key_ids)]), v_key_ids);
+    end if;
     return coalesce(v_tokens, '{}');
 end;
 $$;
@@ -688,7 +700,8 @@ as $$
 declare
     -- Large, and not only because many jobs wait.
     v_is_bloated boolean := pg_relation_size('jobs.waiting') > 1048576
-        and pg_stat_get_dead_tuples('jobs.waiting'::regclass) > 5000;
+        and pg_stat_get_dead_tuples('jobs.waiting'::regclass)
+            > 5000 + pg_stat_get_live_tuples('jobs.waiting'::regclass) / 20;
     v_tokens bigint[];
 begin
     if coalesce(p_max, 0) not between 1 and 1000 then
@@ -722,17 +735,6 @@ begin
     if v_tokens = '{}' then
         return;
     end if;
-
-    insert into jobs.tally_change (account_id, workflow, hour, waiting, running)
-    select r.account_id, r.workflow, jobs.hour_of(core.now()), -count(*), count(*)
-    from jobs.running as r
-    where r.lease_token = any (v_tokens)
-    group by r.account_id, r.workflow;
-
-    perform jobs.release_keys(array_agg(r.account_id), array_agg(r.job_id))
-    from jobs.running as r
-    where r.lease_token = any (v_tokens) and r.unique_while = 'waiting'
-    having count(*) > 0;
 
     return query
     select
