@@ -5,6 +5,7 @@
 # usage: ./dev bench [first] [--rounds N] [--seconds N] [--accounts N]
 #        ./dev bench gate [--rows NAME…] [--turns N] [--seconds N] [--held-seconds N] [--accounts N]
 #        ./dev bench queue [--rows NAME…] [--turns N] [--seconds N] [--held-seconds N] [--scale SHARE]
+#        ./dev bench numbers [--rows NAME…] [--turns N] [--seconds N] [--events N] [--persons N]
 #
 # Builds the server in release, starts a database of its own on which commits are durable, makes 10,000 accounts with a
 # key and an address each, and measures in interleaved rounds. See bench/README.md for what is measured and how to read it.
@@ -16,11 +17,14 @@
 # queue: every bar of the queue, beside PgQueuer and Procrastinate, with exit code 0 only when all hold; more than half an
 #        hour. Writes queue.json. --rows measures some rows only (sql single http hands million webhooks hint snapshot) and
 #        writes nothing; --scale 0.1 takes a tenth of the jobs, to try it out.
+# numbers: every bar of ledger, analytics and data retention, beside DuckDB and chdb, on ten million events; about half an
+#        hour. Writes numbers.json. --rows measures some rows only (activity funnel ledger deletion ingest) and writes nothing,
+#        and so does another number of --events or --persons.
 
 main() {
     local which=first
     case ${1:-} in
-        first | gate | queue)
+        first | gate | queue | numbers)
             which=$1
             shift
             ;;
@@ -35,6 +39,7 @@ main() {
     fi
     # A script of the name of Python's own module would take its place for all others beside it.
     [[ $which != queue ]] || script=queues
+    [[ $which != numbers ]] || script=analytics
     build release
     exec "$python" "$root/bench/$script.py" --server "$server" --pg-bin "$(pg_bin)" "$@"
 }
