@@ -38,7 +38,7 @@ find_or_make_key() {
         return
     fi
     key=$("$server" key create --directory "$directory" --name 'first key' --account operator \
-        --scopes platform,admin,jobs:submit,jobs:read,jobs:work,keys:manage) || die "cannot make the first key" "See the lines above."
+        --scopes platform,admin,jobs:submit,jobs:read,jobs:work,events:write,analytics:read,keys:manage) || die "cannot make the first key" "See the lines above."
     key=$(grep -Eo 'lvk_(live|test)_[A-Za-z0-9_-]+' <<< "$key" | head -n 1)
     (umask 077 && printf '%s\n' "$key" > "$file")
     say "made the first key; kept in $file for you alone"

@@ -101,7 +101,9 @@ main() {
         # One of the example workers is tried with it and without it.
         need jq
         need_promtool
-        step 'clients that others wrote' "$python" Tests/clients/run.py --server "$server" --psql "$(pg_bin)/psql" --promtool "$promtool"
+        need_dbt
+        step 'clients that others wrote' "$python" Tests/clients/run.py --server "$server" --psql "$(pg_bin)/psql" --promtool "$promtool" \
+            --dbt "$dbt"
         step 'workers: the command, Python, shell' "$python" Tests/clients/worker.py --server "$server" --psql "$(pg_bin)/psql"
         step 'alerts to every channel' "$python" Tests/clients/alerts.py --server "$server" --psql "$(pg_bin)/psql"
         step 'two servers and two reactors' "$python" Tests/clients/roles.py --server "$server" --psql "$(pg_bin)/psql"
@@ -113,6 +115,7 @@ main() {
         step 'Idempotency-Key, two servers, kill -9' gate_test idempotency
     fi
     if part_is chaos; then
+        step 'rollups, retention and erasure, kill -9' "$python" Tests/chaos/figures.py --server "$server" --psql "$(pg_bin)/psql"
         step 'chaos' "$python" Tests/chaos/run.py --server "$server" --psql "$(pg_bin)/psql" "$@"
     fi
     finish_steps

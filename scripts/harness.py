@@ -23,7 +23,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
-ALL_SCOPES = "platform,admin,jobs:submit,jobs:read,jobs:work,keys:manage"
+ALL_SCOPES = "platform,admin,jobs:submit,jobs:read,jobs:work,events:write,analytics:read,keys:manage"
 # Policies are rows: these let a load or a fuzzer through without switching the limiter off. Kept below what would make
 # the interval between two calls vanish.
 RAISE_LIMITS = "update limits.policy set quota = 100000, burst = 1000000, window_seconds = 1"

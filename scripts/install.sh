@@ -153,6 +153,24 @@ need_python_tools() {
     printf '%s' "$wanted" > .venv/.made-for
 }
 
+# dbt, which can not live with the other Python tools, in a venv of its own.
+need_dbt() {
+    need python
+    local wanted folder="$root/.levqor/cache/dbt"
+    dbt="$folder/bin/dbt"
+    wanted="$root $(cksum < scripts/requirements-dbt.txt)"
+    if [[ $wanted == "$(cat "$folder/.made-for" 2> /dev/null || true)" ]] && "$folder/bin/python" -c '' 2> /dev/null; then
+        return
+    fi
+    say "installing dbt into .levqor/cache/dbt"
+    rm -rf "$folder"
+    mkdir -p "$root/.levqor/cache"
+    quietly python3 -m venv "$folder" || die "cannot make $folder" "See the lines above."
+    quietly "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --requirement scripts/requirements-dbt.txt \
+        || die "pip could not install scripts/requirements-dbt.txt" "See the lines above."
+    printf '%s' "$wanted" > "$folder/.made-for"
+}
+
 # promtool, out of Debian's package of Prometheus: unpacked, not installed, since the package would start a server.
 need_promtool() {
     promtool=$(command -v promtool || true)

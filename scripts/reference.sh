@@ -14,7 +14,7 @@ source "$root/scripts/lib.sh"
 # shellcheck source=scripts/install.sh
 source "$root/scripts/install.sh"
 
-pages=(functions tables routes errors settings roles)
+pages=(functions tables routes errors settings roles data-dictionary)
 
 write_pages() {
     local url=$1 folder=$2 page

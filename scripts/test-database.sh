@@ -39,6 +39,8 @@ database_steps() {
         step 'psql and levqor-server make the same database' compare_roads
         step 'replaying the functions changes nothing' compare_replay
         step 'the generated reference is as the comments are' scripts/reference.sh "$(url_for "$base_url" "$template")" --check
+        step 'the table of data retention is as the policies are' scripts/retention-table.sh "$(url_for "$base_url" "$template")" --check
+        step 'the tour for the DBA says what its page shows' check_tour
         step 'a backup can be restored' env LEVQOR_SERVER_BINARY="$server" scripts/test-restore.sh "$(url_for "$base_url" postgres)"
     fi
     swift_steps
@@ -146,6 +148,11 @@ run_conventions() {
     fi
     prepare_pgtap levqor_conventions
     printf 'Tests/sql/conventions.sql\0' | prove_with levqor_conventions
+}
+
+check_tour() {
+    new_database levqor_tour "$template"
+    "$python" scripts/tour.py --psql "${psql[0]}" "$(url_for "$base_url" levqor_tour)" docs/tutorial/a-tour-for-the-dba.md --check
 }
 
 # A database's definition and its seeded rows as text, without what differs from run to run.

@@ -27,9 +27,11 @@ set check_function_bodies = off;
 \ir functions/core/deploy.sql
 \ir functions/core/history.sql
 \ir functions/core/compact.sql
+\ir functions/core/held.sql
 
 \ir schema/020_http.sql
 \ir functions/http/response.sql
+\ir functions/http/csv.sql
 \ir functions/http/routes.sql
 \ir functions/http/openapi.sql
 \ir functions/http/page.sql
@@ -130,11 +132,86 @@ set check_function_bodies = off;
 \ir functions/alerts/watch.sql
 \ir functions/alerts/tasks.sql
 
+\ir schema/400_ledger.sql
+\ir functions/ledger/guard.sql
+\ir functions/ledger/accounts.sql
+\ir functions/ledger/specs.sql
+\ir functions/ledger/transfer.sql
+\ir functions/ledger/hold.sql
+\ir functions/ledger/reverse.sql
+\ir functions/ledger/exchange.sql
+\ir functions/ledger/rollups.sql
+\ir functions/ledger/profitability.sql
+\ir functions/ledger/usage.sql
+\ir functions/ledger/reconcile.sql
+\ir functions/ledger/http.sql
+\ir functions/ledger/tasks.sql
+
+\ir schema/500_growth.sql
+\ir functions/growth/partitions.sql
+\ir functions/growth/persons.sql
+\ir functions/growth/identify.sql
+\ir functions/growth/arrivals.sql
+\ir functions/growth/events.sql
+\ir functions/growth/dimensions.sql
+\ir functions/growth/definition.sql
+\ir functions/growth/activity.sql
+\ir functions/growth/rollup.sql
+\ir functions/growth/lifecycle.sql
+\ir functions/growth/stickiness.sql
+\ir functions/growth/cohort_counts.sql
+\ir functions/growth/cohort_rollup.sql
+\ir functions/growth/cohorts.sql
+\ir functions/growth/window_funnel.sql
+\ir functions/growth/funnel_paths.sql
+\ir functions/growth/funnel_plan.sql
+\ir functions/growth/funnel.sql
+\ir functions/growth/funnel_persons.sql
+\ir functions/growth/funnel_http.sql
+\ir functions/growth/report.sql
+\ir functions/growth/spend.sql
+\ir functions/growth/analytics_http.sql
+\ir functions/growth/admin_http.sql
+\ir functions/growth/referrals.sql
+\ir functions/growth/tasks.sql
+
 \ir schema/510_ops.sql
 \ir functions/ops/servers.sql
 \ir functions/ops/figures.sql
 \ir functions/ops/health.sql
 \ir functions/ops/prometheus.sql
+
+\ir schema/590_bi.sql
+\ir functions/bi/describe.sql
+\ir functions/bi/read.sql
+\ir functions/bi/read_insight.sql
+\ir functions/bi/roll.sql
+\ir functions/bi/refresh.sql
+\ir schema/595_bi_store.sql
+\ir functions/bi/dims.sql
+\ir functions/bi/facts.sql
+\ir functions/bi/insight.sql
+\ir functions/bi/tasks.sql
+
+\ir schema/600_privacy.sql
+\ir functions/privacy/policies.sql
+\ir functions/privacy/holds.sql
+\ir functions/privacy/work_rows.sql
+\ir functions/privacy/run_retention.sql
+\ir functions/privacy/report.sql
+\ir functions/privacy/retention_http.sql
+\ir functions/privacy/tasks.sql
+\ir functions/privacy/subject.sql
+\ir functions/privacy/catalogue.sql
+\ir functions/privacy/rules.sql
+\ir functions/privacy/impersonal.sql
+\ir functions/privacy/certificate.sql
+\ir functions/privacy/erase_rows.sql
+\ir functions/privacy/erase_person.sql
+\ir functions/privacy/after_erasure.sql
+\ir functions/privacy/export_person.sql
+\ir functions/privacy/erasure_http.sql
+\ir functions/privacy/kept.sql
 
 -- Last: it says that all of the above is there.
 \ir schema/999_migrations.sql

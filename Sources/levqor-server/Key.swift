@@ -10,7 +10,7 @@ struct Key: AsyncParsableCommand {
         @OptionGroup var common: CommonOptions
         @Option(help: "What the key is called.") var name: String
         @Option(help: "Scopes, divided by commas.")
-        var scopes = "platform,admin,jobs:submit,jobs:read,jobs:work,keys:manage"
+        var scopes = "platform,admin,jobs:submit,jobs:read,jobs:work,events:write,analytics:read,keys:manage"
         @Option(help: "Account that owns it: acct_… or operator.") var account = "operator"
 
         func run() async throws {

@@ -16,7 +16,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 from harness import RAISE_LIMITS, HarnessError, Receiver, Server, end_on_signals
 from mail_server import MailServer
 
-CHECKS = ["headers", "webhook", "signers", "inbox", "mail", "openapi", "metrics", "schemathesis"]
+CHECKS = [
+    "headers",
+    "webhook",
+    "signers",
+    "inbox",
+    "mail",
+    "openapi",
+    "metrics",
+    "bi",
+    "funnel",
+    "cohorts",
+    "schemathesis",
+]
 ORIGIN = "https://app.example.com"
 MAIL_PASSWORD = "Zm9yIHRoZSB0ZXN0"
 # Secrets of senders outside, by the name of the credential.
@@ -35,6 +47,7 @@ class Context:
     receiver: Receiver
     key: str
     promtool: str
+    dbt: str
     mail: MailServer
     origin: str = ORIGIN
 
@@ -79,6 +92,7 @@ def main() -> int:
     parser.add_argument("--server", required=True)
     parser.add_argument("--psql", required=True)
     parser.add_argument("--promtool", required=True)
+    parser.add_argument("--dbt", required=True)
     parser.add_argument("checks", nargs="*", default=CHECKS, help=" ".join(CHECKS))
     arguments = parser.parse_args()
     end_on_signals()
@@ -101,7 +115,7 @@ def main() -> int:
             server.environment["LEVQOR_CREDENTIALS_DIRECTORY"] = str(credentials)
             server.start()
             server.sql(RAISE_LIMITS)
-            context = Context(server, receiver, server.make_operator_key(), arguments.promtool, mail)
+            context = Context(server, receiver, server.make_operator_key(), arguments.promtool, arguments.dbt, mail)
             failed = run_checks(context, arguments.checks)
             return 1 if failed + run_shutdown(server) else 0
     except HarnessError as error:

@@ -54,7 +54,8 @@ class NumbersStage:
             raise HarnessError(f"commits are not durable: fsync, synchronous_commit are {durable}")
         self.sql(RAISE_LIMITS)
         self.account = self.sql(TIER)
-        self.key = self.sql(f"select key from keys.create_key('{self.account}', 'bench', '{{jobs:submit,jobs:read}}')")
+        scopes = "{jobs:submit,events:write,analytics:read}"
+        self.key = self.sql(f"select key from keys.create_key('{self.account}', 'bench', '{scopes}')")
         began = time.monotonic()
         self.year = numbers_data.make(self.work, self.events, self.persons, machine.PROCESSORS)
         self.tell("made", began)

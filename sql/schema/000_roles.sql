@@ -39,4 +39,36 @@ begin
 end;
 $$;
 
+-- What a login as levqor_bi begins with, so that a query or a transaction that a BI tool forgot ends by itself. No barrier: a
+-- session may change these, its rights keep it out of all but bi. What is set already stays. Managed services may refuse it.
+do $$
+declare
+    v_setting record;
+begin
+    for v_setting in
+        select s.name, s.value
+        from (values
+            ('statement_timeout', '60s'),
+            ('idle_in_transaction_session_timeout', '60s'),
+            ('default_transaction_read_only', 'on')
+        ) as s (name, value)
+        where not exists (
+            select
+            from pg_catalog.pg_db_role_setting as d
+            cross join lateral unnest(d.setconfig) as c (text)
+            where d.setrole = 'levqor_bi'::regrole and d.setdatabase = 0 and starts_with(c.text, s.name || '=')
+        )
+    loop
+        execute format('alter role levqor_bi set %I = %L', v_setting.name, v_setting.value);
+    end loop;
+    if (select r.rolconnlimit = -1 from pg_catalog.pg_roles as r where r.rolname = 'levqor_bi') then
+        alter role levqor_bi connection limit 20;
+    end if;
+exception
+    when insufficient_privilege then
+        raise warning 'levqor_bi has no time-outs: %', sqlerrm
+        using hint = 'Have somebody who may do it run the statements of docs/how-to/connect-a-bi-tool.md.';
+end;
+$$;
+
 set role levqor_owner;

@@ -1,7 +1,7 @@
 -- core: ids, errors, settings, the clock, what is deployed.
 create schema core;
 comment on schema core is 'Ground floor: ids, errors, settings, the one clock, and what is deployed.';
-grant usage on schema core to levqor_server, levqor_dba, levqor_bi;
+grant usage on schema core to levqor_server, levqor_dba;
 
 create table core.error_code (
     sqlstate text not null,
@@ -127,3 +127,29 @@ comment on column core.compaction.bytes_before is 'its size before';
 comment on column core.compaction.times is 'how often it was rewritten';
 comment on column core.compaction.compacted_at is 'when last';
 grant select on core.compaction to levqor_dba;
+
+create table core.held (
+    hold_id uuid not null,
+    id integer not null,
+    table_name text,
+    account_id uuid,
+    address text,
+    from_at timestamptz not null,
+    until_at timestamptz,
+    constraint held_pkey primary key (hold_id, id)
+);
+comment on table core.held is
+'Legal holds as whoever removes old rows must heed them, through core.held_accounts() and core.held_addresses(). Written by '
+'privacy, where holds are placed and released.';
+comment on column core.held.hold_id is 'the hold';
+comment on column core.held.id is 'running number within the hold';
+comment on column core.held.table_name is 'only rows of this table, schema.name; null: of every one';
+comment on column core.held.account_id is 'only rows of this account; null, as the address: all rows of the table';
+comment on column core.held.address is 'only rows about this e-mail address';
+comment on column core.held.from_at is 'in force from then on';
+comment on column core.held.until_at is 'in force before then; null: until it is released';
+alter table core.held enable row level security;
+alter table core.held force row level security;
+-- Who removes rows heeds every hold, also one that he could not see.
+create policy everybody_heeds_holds on core.held using (true);
+grant select on core.held to levqor_dba;

@@ -22,7 +22,7 @@ create table keys.api_key (
     constraint api_key_mode_is_known_check check (mode in ('live', 'test')),
     constraint api_key_hash_is_sha256_check check (length(hash) = 32),
     constraint api_key_scopes_are_known_check
-    check (scopes <@ array['platform', 'admin', 'jobs:submit', 'jobs:read', 'jobs:work', 'keys:manage']),
+    check (scopes <@ array['platform', 'admin', 'jobs:submit', 'jobs:read', 'jobs:work', 'events:write', 'analytics:read', 'keys:manage']),
     constraint api_key_ends_after_start_check check (expires_at > coalesce(not_before, '-infinity'))
 );
 comment on table keys.api_key is 'API keys. The text is shown once, when the key is made; here is only its SHA-256.';
@@ -32,7 +32,7 @@ comment on column keys.api_key.name is 'what its owner calls it';
 comment on column keys.api_key.mode is 'live or test; told by the prefix lvk_live_ or lvk_test_';
 comment on column keys.api_key.hash is 'SHA-256 of the whole text';
 comment on column keys.api_key.scopes is
-'what it may do: platform, admin, jobs:submit, jobs:read, jobs:work, keys:manage';
+'what it may do: platform, admin, jobs:submit, jobs:read, jobs:work, events:write, analytics:read, keys:manage';
 comment on column keys.api_key.not_before is 'refused before this time';
 comment on column keys.api_key.expires_at is 'refused from this time on';
 comment on column keys.api_key.revoked_at is 'refused from this time on; set by a person';

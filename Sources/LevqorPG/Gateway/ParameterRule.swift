@@ -1,10 +1,12 @@
-/// The rule of one path or query parameter: its JSON type, and its schema.
+/// The rule of one path, query or header parameter: its JSON type, and its schema.
 ///
 /// Parameters arrive as text. A schema that wants a number or a boolean gets one where the text spells one; anything else
 /// stays text, and the schema says what is wrong with it.
 struct ParameterRule: Sendable {
     private let types: Set<String>
     private let schema: JSONSchema
+    /// Whether it is taken from the header field of its name.
+    let isHeader: Bool
 
     /// - Throws: `JSONSchemaError` when the schema does not compile.
     init(_ schema: JSONValue) throws(JSONSchemaError) {
@@ -13,6 +15,7 @@ struct ParameterRule: Sendable {
         case .array(let names): types = Set(names.compactMap(\.string))
         default: types = []
         }
+        isHeader = schema["in"]?.string == "header"
         self.schema = try JSONSchema(schema)
     }
 

@@ -28,8 +28,10 @@ final class Route: Sendable {
     let bodyCap: Int
     /// Rules of a JSON body; nil: none is taken.
     let body: JSONSchema?
-    /// Rules of path and query parameters, by name.
+    /// Rules of path, query and header parameters, by name.
     let parameters: [String: ParameterRule]
+    /// Names of those that come as header fields.
+    let headerParameters: [String]
     let access: Access
     /// The class of routes whose refusals it shares; nil: it is never limited.
     let limitClass: String?
@@ -59,6 +61,7 @@ final class Route: Sendable {
         self.bodyCap = bodyCap
         self.body = body
         self.parameters = parameters
+        headerParameters = parameters.filter { $0.value.isHeader }.keys.sorted()
         self.access = access
         self.limitClass = limitClass
         self.constant = constant

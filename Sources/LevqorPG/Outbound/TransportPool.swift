@@ -1,8 +1,6 @@
 import Foundation
 
 /// Some transports with one transfer at a time each: what blocks one thread holds up only the transfer on it.
-///
-/// A thread starts when all that have started before are taken.
 final class TransportPool: @unchecked Sendable {  // `lock` protects `free` and `waiting`; `all` never changes.
     private let all: [HTTPTransport]
     private let lock = NSLock()

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOHTTP1
 
 /// Turns an HTTP request into a call, or says what is wrong with it before the database is asked.
 struct RequestReader: Sendable {
@@ -13,7 +14,7 @@ struct RequestReader: Sendable {
         requestID: String, address: String
     ) throws(Problem) -> GatewayCall {
         let idempotencyKey = route.method == "POST" ? try IdempotencyKey.read(head.idempotencyKeys) : nil
-        let parameters = try self.parameters(head.query, route, pathParameters)
+        let parameters = try self.parameters(head, route, pathParameters)
         var call = GatewayCall(
             requestID: requestID,
             route: route,
@@ -30,18 +31,25 @@ struct RequestReader: Sendable {
     }
 
     private func parameters(
-        _ query: String?, _ route: Route, _ pathParameters: [(name: String, value: String)]
+        _ head: RequestHead, _ route: Route, _ pathParameters: [(name: String, value: String)]
     ) throws(Problem) -> [UInt8] {
-        if pathParameters.isEmpty, query == nil { return Self.emptyObject }
-        guard let query = PercentEncoding.query((query ?? "")[...]) else {
+        if pathParameters.isEmpty, head.query == nil, route.headerParameters.isEmpty { return Self.emptyObject }
+        guard let query = PercentEncoding.query((head.query ?? "")[...]) else {
             throw Problem.badRequest("The query string is not properly percent-encoded UTF-8.")
         }
         guard query.count <= Self.mostParameters else {
             throw Problem.badRequest("The query string has more than \(Self.mostParameters) parameters.")
         }
+        if let name = query.first(where: { route.parameters[$0.name]?.isHeader == true })?.name {
+            throw Problem.badRequest("The parameter \(name) is a header field, not a part of the query.")
+        }
+        let fields = route.headerParameters.compactMap { name in
+            let values = head.fields[name]
+            return values.isEmpty ? nil : (name: name, value: values.joined(separator: ", "))
+        }
         var members: [JSONObject.Member] = []
         var violations: [JSONSchemaViolation] = []
-        for (name, text) in pathParameters + query {
+        for (name, text) in pathParameters + fields + query {
             guard !members.contains(where: { JSONKey.same($0.name, name) }) else {
                 throw Problem.badRequest("The parameter \(name) stands twice in the request.")
             }

@@ -33,7 +33,7 @@ select is(
 select o.key as operator from keys.create_operator_key('first key') as o \gset
 select is(
     (select k.scopes from keys.api_key as k where k.id = (select t.id from keys.read_text(:'operator') as t)),
-    '{platform,admin,jobs:submit,jobs:read,jobs:work,keys:manage}', 'the operator''s key has every scope'
+    '{platform,admin,jobs:submit,jobs:read,jobs:work,events:write,analytics:read,keys:manage}', 'the operator''s key has every scope'
 );
 select is(
     (select a.kind from identity.account as a where a.id = test.key_account(:'operator')), 'operator', 'of the operator''s account'

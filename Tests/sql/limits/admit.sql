@@ -22,7 +22,9 @@ select set_eq(
     'select name, scope, route_class, quota, window_seconds, burst from limits.policy',
     $$values ('write-address', 'address', 'write', 20, 60, 20), ('write-all', 'all', 'write', 200, 60, 200),
         ('manage-address', 'address', 'manage', 60, 60, 60), ('read-key', 'key', 'read', 600, 60, 100),
-        ('work-key', 'key', 'work', 6000, 60, 600), ('inbox-address', 'address', 'inbox', 6000, 60, 1000)$$,
+        ('work-key', 'key', 'work', 6000, 60, 600), ('inbox-address', 'address', 'inbox', 6000, 60, 1000),
+        ('referral-address', 'address', 'referral', 20, 60, 20), ('referral-all', 'all', 'referral', 1200, 60, 200),
+        ('events-key', 'key', 'events', 30000, 60, 3000)$$,
     'the policies'
 );
 

@@ -49,7 +49,7 @@ $$Make an account. As the login, or as levqor_owner with the machinery on.$$;
 
 create or replace function test.make_key(
     p_account_id uuid default null,
-    p_scopes text[] default array['jobs:submit', 'jobs:read', 'jobs:work', 'keys:manage']
+    p_scopes text[] default array['jobs:submit', 'jobs:read', 'jobs:work', 'events:write', 'analytics:read', 'keys:manage']
 )
 returns text
 language sql

@@ -13,11 +13,14 @@ declare
     v_alert record;
     v_stale alerts.alert;
     v_trimmed bigint := 0;
+    v_held uuid[] := core.held_accounts('alerts.alert');
+    v_held_silences uuid[] := core.held_accounts('alerts.silence');
 begin
     for v_alert in
         select a.id, a.fingerprint, a.account_id
         from alerts.alert as a
         where a.state = 'resolved' and a.resolved_at < v_before
+            and not coalesce(a.account_id = any (v_held), v_held is null)
         order by a.resolved_at
         limit p_limit
     loop
@@ -35,7 +38,9 @@ begin
         continue when not pg_try_advisory_xact_lock(alerts.lock_key(v_stale.fingerprint, v_stale.account_id));
         perform alerts.resolve_alert(v_stale, format('not seen for %s days', v_stale_days), core.current_actor());
     end loop;
-    delete from alerts.silence as s where least(s.until_at, s.ended_at) < v_before;
+    delete from alerts.silence as s
+    where least(s.until_at, s.ended_at) < v_before
+        and not coalesce(s.only_account_id = any (v_held_silences), v_held_silences is null);
     -- An alert that comes again and again has many events: the newest are kept.
     delete from alerts.event as e
     using (
@@ -44,13 +49,17 @@ begin
         group by o.alert_id
         having count(*) > core.integer_setting('alerts.keep_events')
     ) as k
-    where e.alert_id = k.alert_id and e.id < k.first_kept;
+    where e.alert_id = k.alert_id and e.id < k.first_kept
+        and not exists (
+            select from alerts.alert as a
+            where a.id = e.alert_id and coalesce(a.account_id = any (v_held), v_held is null)
+        );
     return v_trimmed;
 end;
 $$;
 comment on function alerts.trim(integer) is
 $$Remove alerts that have been resolved, and silences that have been over, for longer than the setting alerts.keep_days, and of each
-alert the events but the newest alerts.keep_events. Resolve alerts that were not seen for the setting alerts.stale_days. Gives how
+alert the events but the newest alerts.keep_events; what is under a legal hold stays. Resolve alerts that were not seen for the setting alerts.stale_days. Gives how
 many alerts went.$$;
 
 select core.seed('core.setting', '{name}', s.setting)

@@ -488,7 +488,8 @@ comment on function http.show_more(uuid, uuid, text, jsonb) is
 $$What the server is told about a call beside its answer: account, key, and the decision for the access record, as JSON text.$$;
 
 -- For a call that comes alone, the set-based steps of the guard cost several times what they do (each begins a plan with
--- joins). Here they are for one call and its good end; whatever is unusual is undone, and goes the way of all calls.
+-- joins). Here they are for one call and its good end; whatever is unusual is undone, and goes the way of all calls. A call of a
+-- route with a plural door is answered at once; another one is only admitted.
 create or replace function http.answer_hot(
     p_request_id text,
     p_route integer,
@@ -497,11 +498,13 @@ create or replace function http.answer_hot(
     p_address text,
     p_parameters text,
     p_body text,
+    p_context jsonb,
     out status integer,
     out headers text,
     out body text,
     out hints text[],
-    out more text
+    out more text,
+    out calls http.call[]
 )
 returns record
 language plpgsql
@@ -521,9 +524,12 @@ declare
     v_now timestamptz;
     v_limits record;
     v_lock_timeout text := current_setting('lock_timeout');
+    v_is_charged boolean := coalesce((p_context ->> 'admitted')::boolean, false);
+    v_call http.call;
+    v_limits_text text;
     v_responses http.response[];
 begin
-    if p_key is null or length(p_key) <> 89 then
+    if p_key is null or length(p_key) <> 89 or p_context - '{admitted,wait_until}'::text[] <> '{}' then
         return;
     end if;
     -- As in keys.read_text(): what is no key at all raises, or fits no hash.
@@ -531,7 +537,8 @@ begin
     v_account_id := substr(v_hex, 1, 32)::uuid;
     v_key_id := substr(v_hex, 33, 32)::uuid;
     select
-        r.plural_function, r.method, r.limit_class, r.is_metered, k.scopes, a.tier,
+        case when not v_is_charged and p_context = '{}' then r.plural_function end as plural_function, r.method, r.limit_class,
+        r.is_metered, k.scopes, a.tier,
         coalesce(t.calls_per_month, 9223372036854775807) as allowed
     into v_hot
     from keys.api_key as k
@@ -543,14 +550,21 @@ begin
             sha256(v_salt || k.hash) = sha256(v_salt || sha256(convert_to(p_key, 'UTF8'))),
             k.revoked_at, k.expires_at, k.not_before, a.status
         ) is null
-        and a.status = 'active' and r.is_enabled and r.mode = 'any' and r.access = 'key'
-        and r.plural_function is not null and r.limit_class is not null
+        and a.status = 'active' and r.is_enabled and r.function is not null and r.mode = 'any' and r.access = 'key'
         and (r.scopes = '{}' or r.scopes && k.scopes);
     if not found then
         return;
     end if;
 
-    -- Charged in the order of all guards: the month, then the buckets; those that all share after the work is done.
+    v_call := row(
+        1, p_route, v_account_id, null, v_key_id, v_hot.scopes, 'platform' = any (v_hot.scopes), p_address, p_request_id,
+        v_hot.tier, v_hot.limit_class, v_hot.is_metered, v_is_charged, null, null
+    )::http.call;
+    if v_is_charged then
+        calls := array[v_call];
+        return;
+    end if;
+    -- Charged in the order of all guards: the month, then the buckets; those that all share after the work of a plural door.
     if v_hot.is_metered then
         insert into quota.usage as u (account_id, month, used, allowed)
         values (v_account_id, v_month, 1, v_hot.allowed)
@@ -568,19 +582,16 @@ begin
         raise exception using errcode = 'LQUND', message = 'a bucket is too full';
     end if;
 
-    perform set_config('lock_timeout', '100ms', true);
-    v_responses := http.call_plural(
-        v_hot.plural_function, v_hot.method,
-        array[row(
-            1, p_route, v_account_id, null, v_key_id, v_hot.scopes, 'platform' = any (v_hot.scopes), p_address,
-            p_request_id, v_hot.tier, v_hot.limit_class, v_hot.is_metered, false, null, null
-        )::http.call],
-        array[p_parameters::jsonb], array[nullif(p_body, '')::jsonb]
-    );
-    if (v_responses[1]).status is null then
-        raise exception using errcode = 'LQUND', message = 'the plural door leaves it to the single one';
+    if v_hot.plural_function is not null then
+        perform set_config('lock_timeout', '100ms', true);
+        v_responses := http.call_plural(
+            v_hot.plural_function, v_hot.method, array[v_call], array[p_parameters::jsonb], array[nullif(p_body, '')::jsonb]
+        );
+        if (v_responses[1]).status is null then
+            raise exception using errcode = 'LQUND', message = 'the plural door leaves it to the single one';
+        end if;
+        perform set_config('lock_timeout', v_lock_timeout, true);
     end if;
-    perform set_config('lock_timeout', v_lock_timeout, true);
     v_limits := limits.charge_hot(
         v_hot.limit_class, v_account_id, v_key_id, p_address, true, v_limits.policies, v_limits.states, v_limits.tightest
     );
@@ -588,19 +599,22 @@ begin
         raise exception using errcode = 'LQUND', message = 'a bucket that all share is too full';
     end if;
     v_now := core.real_now();
+    v_limits_text := limits.show_headers(
+        v_limits.policies, v_limits.states, v_limits.tightest,
+        case when v_hot.is_metered then nullif(v_hot.allowed, 9223372036854775807) end, v_used,
+        ';w=' || quota.month_seconds(v_month_ends), limits.count_seconds(v_month_ends, v_now),
+        floor(date_part('epoch', v_now))::bigint
+    );
+    if v_responses is null then
+        calls := array[v_call];
+        headers := v_limits_text;
+        return;
+    end if;
     status := (v_responses[1]).status;
     if status >= 500 and v_hot.is_metered then
         perform quota.refund(array[v_account_id]);
     end if;
-    headers := http.show_headers(
-        limits.show_headers(
-            v_limits.policies, v_limits.states, v_limits.tightest,
-            case when v_hot.is_metered then nullif(v_hot.allowed, 9223372036854775807) end, v_used,
-            ';w=' || quota.month_seconds(v_month_ends), limits.count_seconds(v_month_ends, v_now),
-            floor(date_part('epoch', v_now))::bigint
-        ),
-        (v_responses[1]).headers
-    );
+    headers := http.show_headers(v_limits_text, (v_responses[1]).headers);
     body := (v_responses[1]).body;
     hints := core.take_hints();
     more := http.show_more(v_account_id, v_key_id, v_hot.tier, null);
@@ -608,12 +622,14 @@ exception
     when others then
         -- Undone, charges and all. The way of all calls says what is wrong, or does it.
         status := null;
+        calls := null;
         perform core.enter_machinery();
 end;
 $$;
-comment on function http.answer_hot(text, integer, integer, text, text, text, text) is
-$$Answer one call of a hot route (one with a plural door) at less cost than a batch. status is null, and nothing is done, when it
-is not to be answered so: the key is not good, a limit is near, the door raises.$$;
+comment on function http.answer_hot(text, integer, integer, text, text, text, text, jsonb) is
+$$Answer one call of a hot route (one with a plural door) at less cost than a batch; or only admit one of another route, or one that
+was charged before: calls is then what http.guard() would give, and headers are the fields of its limits. Both status and calls are null, and
+nothing is done, when the way of all calls has to decide: the key is not good, a limit is near, the door raises.$$;
 
 create or replace function http.handle_many(
     p_request_ids text[],
@@ -638,6 +654,7 @@ set jit = off
 as $$
 declare
     v_single record;
+    v_is_admitted boolean := false;
     v_calls http.call[];
     v_call http.call;
     v_route http.route;
@@ -676,21 +693,27 @@ begin
         raise exception using errcode = 'LQ500', message = 'calls are answered at the isolation level read committed only';
     end if;
     perform core.enter_machinery();
-    if cardinality(p_routes) = 1 and p_contexts[1] = '{}' then
+    if cardinality(p_routes) = 1 then
         select a.* into v_single
         from http.answer_hot(
-            p_request_ids[1], p_routes[1], p_versions[1], p_keys[1], p_addresses[1], p_parameters[1], p_bodies[1]
+            p_request_ids[1], p_routes[1], p_versions[1], p_keys[1], p_addresses[1], p_parameters[1], p_bodies[1], p_contexts[1]
         ) as a;
         if v_single.status is not null then
             return query select
                 1, 'done', v_single.status, v_single.headers, v_single.body, v_single.hints, v_single.more;
             return;
         end if;
+        v_is_admitted := v_single.calls is not null;
     end if;
 
-    v_calls := http.guard(p_routes, p_versions, p_keys, p_addresses, p_request_ids, p_contexts);
-    if v_calls is null then
-        return;
+    if v_is_admitted then
+        v_calls := v_single.calls;
+        v_verdicts := array[row(false, v_single.headers, null, null, null, null)::limits.verdict];
+    else
+        v_calls := http.guard(p_routes, p_versions, p_keys, p_addresses, p_request_ids, p_contexts);
+        if v_calls is null then
+            return;
+        end if;
     end if;
     v_context := p_contexts::text;
     v_bears_keys := strpos(v_context, 'idempotency_key') > 0;
@@ -718,7 +741,7 @@ begin
             end if;
         end loop;
     end if;
-    if not v_bears_keys and not v_has_continued then
+    if not v_is_admitted and not v_bears_keys and not v_has_continued then
         -- Nearly always there is room for all. Then the buckets that everybody shares are charged after the work, and held for
         -- little more than the commit; else all of this is undone, and the calls are decided before they are called.
         begin
@@ -741,7 +764,7 @@ begin
                 perform core.enter_machinery();
         end;
     end if;
-    if v_verdicts is null then
+    if v_verdicts is null and not v_is_admitted then
         begin
             v_verdicts := limits.admit_many(v_calls);
         exception

@@ -395,12 +395,13 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_purged bigint;
+    v_held uuid[] := core.held_accounts('http.idempotency_key');
 begin
     delete from http.idempotency_key as i
     where i.ctid = any (array(
         select o.ctid
         from http.idempotency_key as o
-        where o.expires_at <= core.now()
+        where o.expires_at <= core.now() and not coalesce(o.account_id = any (v_held), v_held is null)
         order by o.expires_at
         limit p_limit
         -- What a call is about to write over is left to it.
@@ -411,7 +412,7 @@ begin
 end;
 $$;
 comment on function http.purge_idempotency(integer) is
-$$Remove expired answers, the oldest first, up to a number. Gives how many went.$$;
+$$Remove expired answers that are under no legal hold, the oldest first, up to a number. Gives how many went.$$;
 
 select core.seed_error_codes('[
   {"sqlstate": "LQIKU", "status": 409, "slug": "idempotency-key-in-use",

@@ -59,6 +59,8 @@ as $$
     from http.route_argument as a
     where a.route_id = p_route.id
         and a.name <> 'body'
+        -- A header Accept is told by the types of the answer.
+        and coalesce(p_route.parameters -> a.name ->> 'in', '') <> 'header'
         and (
             p_route.path like '%{' || a.name || '}%'
             or p_route.parameters ? a.name
@@ -125,12 +127,14 @@ as $$
             'content', jsonb_build_object(
                 coalesce(p_response ->> 'content_type', 'application/json'),
                 jsonb_build_object('schema', coalesce(p_response -> 'schema', '{"type": "string"}'))
-            )
+            ) || case
+                when p_response -> 'csv' = 'true' then '{"text/csv": {"schema": {"type": "string"}}}'::jsonb else '{}'
+            end
         ) else '{}' end
     end
 $$;
 comment on function http.describe_response(http.route, text, jsonb) is
-$$A response of a route as OpenAPI has it. p_response: the row's entry {schema, content_type, description, headers}.$$;
+$$A response of a route as OpenAPI has it. p_response: the row's entry {schema, content_type, csv, description, headers}; csv true: CSV too, by Accept.$$;
 
 create or replace function http.describe_route(p_route http.route)
 returns jsonb

@@ -90,6 +90,18 @@ Try again in a while. detail tells what is known.'
             'A service outside, which this call needs, did not answer in time: it may have done its part.
 
 Look before you send it again, unless an Idempotency-Key came with it.'
+        when 'transfer-id-taken' then
+            'The ledger has a transfer with this id, and it says something else: detail names what differs. Nothing of the call was done.
+
+Send the same content again with the same id only, and make a new id for each new transfer.'
+        when 'balance-limit' then
+            'An account of the ledger would go below or above zero where it may not, holds counted in. Nothing of the call was done.
+
+transfer_id and ledger_account_id say which. Move less, or wait until money has come in or a hold has ended.'
+        when 'legal-hold' then
+            'A legal hold keeps the data of this person, account or table: it may not be erased. detail names the hold.
+
+Release the hold when its reason has gone, and ask again.'
         when 'outcome-unknown' then
             'The connection to the database broke while the request was being carried out: it may or may not be done.
 

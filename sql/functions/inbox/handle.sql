@@ -283,6 +283,8 @@ declare
     v_until timestamptz := clock_timestamp() + interval '5 seconds';
     v_trimmed bigint := 0;
     v_count bigint;
+    v_held uuid[] := core.held_accounts('inbox.delivery');
+    v_held_sources uuid[] := core.held_accounts('inbox.source');
 begin
     loop
         with gone as (
@@ -290,6 +292,7 @@ begin
             from inbox.delivery as d
             inner join inbox.source as s on s.id = d.source_id
             where d.received_at < v_before and (d.state <> 'waiting' or s.deleted_at is not null)
+                and not coalesce(d.account_id = any (v_held), v_held is null)
             order by d.received_at
             limit 1000
             for update of d skip locked
@@ -301,15 +304,17 @@ begin
         v_trimmed := v_trimmed + v_count;
         exit when v_count < 1000 or clock_timestamp() > v_until;
     end loop;
-    delete from inbox.tally as t where t.day < (v_before at time zone 'UTC')::date;
+    delete from inbox.tally as t
+    where t.day < (v_before at time zone 'UTC')::date and core.held_accounts('inbox.tally') is not null;
     delete from inbox.source as s
-    where s.deleted_at < v_before and not exists (select from inbox.delivery as d where d.source_id = s.id);
+    where s.deleted_at < v_before and not exists (select from inbox.delivery as d where d.source_id = s.id)
+        and not coalesce(s.account_id = any (v_held_sources), v_held_sources is null);
     return v_trimmed;
 end;
 $$;
 comment on function inbox.trim() is
 $$Remove deliveries that came before the setting inbox.keep_days and do not wait any more, old tallies, and deleted sources that have
-none left. Gives how many deliveries went. For the clock.$$;
+none left. What is under a legal hold stays. Gives how many deliveries went. For the clock.$$;
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[

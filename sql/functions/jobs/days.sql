@@ -150,6 +150,8 @@ declare
     v_before_id uuid;
     v_day record;
     v_dropped bigint := 0;
+    v_held uuid[] := core.held_accounts('jobs.hour');
+    v_held_keys uuid[] := core.held_accounts('jobs.unique_key');
 begin
     perform set_config('levqor.retention', 'on', true);
     for v_day in
@@ -162,6 +164,10 @@ begin
             from (select w.job_id from jobs.waiting as w union all select r.job_id from jobs.running as r) as o
             where o.job_id >= jobs.first_id_at(v_day.day::timestamp at time zone 'UTC')
                 and o.job_id < jobs.first_id_at((v_day.day + 1)::timestamp at time zone 'UTC')
+        );
+        -- Of a day with rows under a legal hold, data retention removes the others.
+        continue when exists (
+            select from unnest(v_day.partitions) as p (partition) where core.has_held(p.partition::regclass)
         );
         begin
             execute (
@@ -176,9 +182,10 @@ begin
     v_before_id := jobs.first_id_at(v_before::timestamp at time zone 'UTC');
     delete from jobs.unique_key as k where k.job_id < v_before_id and not exists (
         select from jobs.submission as s where s.account_id = k.account_id and s.id = k.job_id
-    );
+    ) and not coalesce(k.account_id = any (v_held_keys), v_held_keys is null);
     delete from jobs.hour as h
-    where h.hour < core.now() - make_interval(days => core.integer_setting('jobs.keep_hours_days')::integer);
+    where h.hour < core.now() - make_interval(days => core.integer_setting('jobs.keep_hours_days')::integer)
+        and not coalesce(h.account_id = any (v_held), v_held is null);
     delete from jobs.worker as w where w.last_seen_at < core.now() - interval '1 day';
     delete from jobs.tally as t
     where t.waiting = 0 and t.running = 0 and t.folded_at < core.now() - interval '1 day';
@@ -189,7 +196,7 @@ comment on function jobs.drop_days() is
 $$Drop the days that are older than the setting jobs.keep_days and whose jobs have all ended, and what belonged to them. A task of
 the clock. Gives how many went.
 
-A day whose lock is not to be had within 50 ms stays for the next run. What came into the default partitions stays there.$$;
+A day whose lock is not to be had within 50 ms stays for the next run, one with rows under a legal hold until the hold ends. What came into the default partitions stays there.$$;
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[

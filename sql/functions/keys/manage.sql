@@ -57,7 +57,8 @@ $$;
 comment on function keys.create_key(uuid, text, text[], text, timestamptz, timestamptz, uuid) is
 $$Make an API key. Its text is given here, once, and stored nowhere: only its SHA-256 is.
 
-p_scopes: platform, admin, jobs:submit, jobs:read, jobs:work, keys:manage. p_mode: live or test. p_not_before, p_expires_at:
+p_scopes: platform, admin, jobs:submit, jobs:read, jobs:work, events:write,
+analytics:read, keys:manage. p_mode: live or test. p_not_before, p_expires_at:
 when it may be used. Raises LQ404 for an unknown account, LQ422 for an unknown mode or a p_expires_at that is over.$$;
 
 create or replace function keys.revoke_key(p_account_id uuid, p_id uuid)
@@ -161,7 +162,7 @@ begin
     select c.id, c.key into create_operator_key.id, create_operator_key.key
     from keys.create_key(
         identity.operator_account(), p_name,
-        array['platform', 'admin', 'jobs:submit', 'jobs:read', 'jobs:work', 'keys:manage']
+        array['platform', 'admin', 'jobs:submit', 'jobs:read', 'jobs:work', 'events:write', 'analytics:read', 'keys:manage']
     ) as c;
 end;
 $$;
@@ -226,8 +227,8 @@ comment on function keys.check_reach(text[]) is
 $$Refuse (LQ403) a calling key that would make, rotate or revoke a key with the scope platform or admin and does not hold
 platform itself.
 
-The other scopes are the customer's: a key with keys:manage may give each of them (jobs:submit, jobs:read, jobs:work,
-keys:manage), whether it holds it or not. It manages all keys of its account, and so reaches what they may do in any case.$$;
+The other scopes are the customer's: a key with keys:manage may give each of them (jobs:submit, jobs:read, jobs:work, events:write,
+analytics:read, keys:manage), whether it holds it or not. It manages all keys of its account, and so reaches what they may do in any case.$$;
 
 create or replace function api.create_key(
     p_name text,
@@ -337,7 +338,8 @@ select http.register_route('POST', '/api/v1/keys', 'api.create_key', p_scopes =>
     p_request_schema => '{"type": "object", "additionalProperties": false, "required": ["name"], "properties": {
         "name": {"type": "string", "minLength": 1, "maxLength": 100},
         "scopes": {"type": "array", "uniqueItems": true, "items": {
-            "enum": ["platform", "admin", "jobs:submit", "jobs:read", "jobs:work", "keys:manage"]}},
+            "enum": ["platform", "admin", "jobs:submit", "jobs:read", "jobs:work",
+                "events:write", "analytics:read", "keys:manage"]}},
         "mode": {"enum": ["live", "test"]},
         "not_before": {"type": ["string", "null"], "format": "date-time"},
         "expires_at": {"type": ["string", "null"], "format": "date-time"}}}',

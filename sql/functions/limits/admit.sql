@@ -778,6 +778,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_swept bigint;
+    v_held uuid[] := core.held_accounts('limits.refusal');
 begin
     delete from limits.bucket as b
     where b.ctid = any (array(
@@ -788,7 +789,8 @@ begin
     ));
     get diagnostics v_swept = row_count;
     delete from limits.refusal as r
-    where r.day < (core.now() at time zone 'UTC')::date - core.integer_setting('limits.keep_refusal_days')::integer;
+    where r.day < (core.now() at time zone 'UTC')::date - core.integer_setting('limits.keep_refusal_days')::integer
+        and not coalesce(r.subject = any (v_held::text[]), v_held is null);
     return v_swept;
 end;
 $$;

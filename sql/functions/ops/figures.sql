@@ -103,9 +103,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_trimmed bigint;
+    v_is_held boolean := core.held_accounts('ops.uptime_sample') is null;
 begin
     delete from ops.uptime_sample as s
-    where s.minute < core.now() - make_interval(days => core.integer_setting('ops.keep_samples_days')::integer);
+    where s.minute < core.now() - make_interval(days => core.integer_setting('ops.keep_samples_days')::integer)
+        and not v_is_held;
     get diagnostics v_trimmed = row_count;
     delete from ops.server as s where s.seen_at < core.now() - interval '30 days';
     return v_trimmed;

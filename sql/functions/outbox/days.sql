@@ -107,6 +107,7 @@ declare
     v_due outbox.delivery[];
     v_is_due boolean := false;
     v_until timestamptz := clock_timestamp() + interval '5 seconds';
+    v_held uuid[];
 begin
     -- What is still due of an old day is given up first, so that somebody hears of it: its day goes with the next run.
     loop
@@ -134,6 +135,9 @@ begin
         where i.inhparent = 'outbox.message'::regclass and to_date(right(c.relname, 8), 'YYYYMMDD') < v_before
         order by 1
     loop
+        -- Of a day with rows under a legal hold, data retention removes the others.
+        continue when core.has_held(to_regclass('outbox.message_' || v_day.suffix))
+            or core.has_held(to_regclass('outbox.attempt_' || v_day.suffix));
         begin
             execute format('drop table outbox.%I, outbox.%I', 'message_' || v_day.suffix, 'attempt_' || v_day.suffix);
             v_dropped := v_dropped + 1;
@@ -143,8 +147,12 @@ begin
         end;
     end loop;
     if v_dropped > 0 then
-        delete from outbox.dead_letter as d where d.message_id < v_first;
-        delete from outbox.receipt as r where r.message_id < v_first;
+        v_held := core.held_accounts('outbox.dead_letter');
+        delete from outbox.dead_letter as d
+        where d.message_id < v_first and not coalesce(d.account_id = any (v_held), v_held is null);
+        v_held := core.held_accounts('outbox.receipt');
+        delete from outbox.receipt as r
+        where r.message_id < v_first and not coalesce(r.account_id = any (v_held), v_held is null);
     end if;
     return v_dropped;
 end;
@@ -154,7 +162,7 @@ $$Drop messages and attempts that are older than the setting outbox.keep_days, a
 went.
 
 What is still due of such a day is given up first, and the day goes with a later run, once receivers have been told. A day whose
-lock is not to be had within 50 ms stays for the next run.$$;
+lock is not to be had within 50 ms stays for the next run, one with rows under a legal hold until the hold ends.$$;
 
 select core.seed('core.setting', '{name}', '{
     "name": "outbox.keep_days", "value": 30,

@@ -103,6 +103,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_trimmed bigint;
+    v_held uuid[] := core.held_accounts('outbox.event');
 begin
     delete from outbox.event as e
     where e.ctid = any (array(
@@ -110,6 +111,7 @@ begin
         from outbox.event as o
         where o.created_at < core.now()
             - make_interval(days => greatest(core.integer_setting('outbox.keep_events_days')::integer, 35))
+            and not coalesce(o.account_id = any (v_held), v_held is null)
         order by o.created_at
         limit p_limit
         for update skip locked
@@ -119,7 +121,7 @@ begin
 end;
 $$;
 comment on function outbox.trim_events(integer) is
-$$Remove events older than the setting outbox.keep_events_days, p_limit at most. Gives how many went.$$;
+$$Remove events older than the setting outbox.keep_events_days and under no legal hold, p_limit at most. Gives how many went.$$;
 
 select core.seed('core.setting', '{name}', '{
     "name": "outbox.keep_events_days", "value": 90,

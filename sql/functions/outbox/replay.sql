@@ -218,31 +218,44 @@ declare
         - make_interval(days => greatest(core.integer_setting('outbox.keep_days')::integer, 8));
     v_gone bigint;
     v_total bigint := 0;
+    v_held uuid[] := core.held_accounts('outbox.message_key');
 begin
     delete from outbox.message_key as k
     where k.ctid = any (array(
-        select o.ctid from outbox.message_key as o where o.created_at < v_before order by o.created_at limit p_limit
-    ));
-    get diagnostics v_gone = row_count;
-    v_total := v_total + v_gone;
-    delete from outbox.late_report as r
-    where r.ctid = any (array(
-        select o.ctid from outbox.late_report as o where o.reported_at < v_before order by o.reported_at limit p_limit
-    ));
-    get diagnostics v_gone = row_count;
-    v_total := v_total + v_gone;
-    delete from outbox.replay as r
-    where r.ctid = any (array(
         select o.ctid
-        from outbox.replay as o
-        where o.created_at < v_before and o.finished_at is not null
+        from outbox.message_key as o
+        where o.created_at < v_before and not coalesce(o.account_id = any (v_held), v_held is null)
         order by o.created_at
         limit p_limit
     ));
     get diagnostics v_gone = row_count;
     v_total := v_total + v_gone;
+    v_held := core.held_accounts('outbox.late_report');
+    delete from outbox.late_report as r
+    where r.ctid = any (array(
+        select o.ctid
+        from outbox.late_report as o
+        where o.reported_at < v_before and not coalesce(o.account_id = any (v_held), v_held is null)
+        order by o.reported_at
+        limit p_limit
+    ));
+    get diagnostics v_gone = row_count;
+    v_total := v_total + v_gone;
+    v_held := core.held_accounts('outbox.replay');
+    delete from outbox.replay as r
+    where r.ctid = any (array(
+        select o.ctid
+        from outbox.replay as o
+        where o.created_at < v_before and o.finished_at is not null
+            and not coalesce(o.account_id = any (v_held), v_held is null)
+        order by o.created_at
+        limit p_limit
+    ));
+    get diagnostics v_gone = row_count;
+    v_total := v_total + v_gone;
+    v_held := core.held_accounts('outbox.endpoint');
     delete from outbox.endpoint as e
-    where e.removed_at < v_before
+    where e.removed_at < v_before and not coalesce(e.account_id = any (v_held), v_held is null)
         -- What is still due would go on without its secrets.
         and not exists (select from outbox.delivery as d where d.account_id = e.account_id and d.endpoint_id = e.id);
     get diagnostics v_gone = row_count;
@@ -251,7 +264,7 @@ end;
 $$;
 comment on function outbox.trim_old(integer) is
 $$Remove keys, late reports, finished replays and removed endpoints older than the setting outbox.keep_days, p_limit of each at most.
-An endpoint for which something is still due stays. A task of the clock. Gives how many went.$$;
+An endpoint for which something is still due stays, and what is under a legal hold. A task of the clock. Gives how many went.$$;
 
 create or replace function outbox.show_replay(p_replay outbox.replay)
 returns jsonb

@@ -48,6 +48,7 @@ as $$
 declare
     v_spending bigint;
     v_history bigint;
+    v_held uuid[] := core.held_accounts('quota.spending');
 begin
     delete from quota.spending as s
     where s.ctid = any (array(
@@ -55,16 +56,19 @@ begin
         from quota.spending as o
         -- Never today's or yesterday's, whatever the setting says: they may still be charged.
         where o.day < quota.day() - greatest(core.integer_setting('quota.keep_spending_days')::integer, 1)
+            and not coalesce(o.account_id = any (v_held), v_held is null)
         limit p_limit
         for update skip locked
     ));
     get diagnostics v_spending = row_count;
+    v_held := core.held_accounts('quota.usage_history');
     delete from quota.usage_history as h
     where h.ctid = any (array(
         select o.ctid
         from quota.usage_history as o
         where o.month < quota.month()
             - make_interval(months => greatest(core.integer_setting('quota.keep_history_months')::integer, 1))
+            and not coalesce(o.account_id = any (v_held), v_held is null)
         limit p_limit
         for update skip locked
     ));
@@ -74,7 +78,7 @@ end;
 $$;
 comment on function quota.trim(integer) is
 $$Remove spending and usage older than the settings quota.keep_spending_days and quota.keep_history_months say, p_limit rows of
-each at most. Gives how many went.$$;
+each at most. What is under a legal hold stays. Gives how many went.$$;
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[

@@ -601,10 +601,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_trimmed bigint;
+    v_is_held boolean := core.held_accounts('schedule.run') is null;
 begin
     -- The last run of a task stays, and so does what is not over.
     delete from schedule.run as r
-    where r.outcome is not null
+    where r.outcome is not null and not v_is_held
         and (
             r.started_at < core.now() - make_interval(days => core.integer_setting('schedule.keep_runs_days')::integer)
             -- A task of every second would leave 86,400 a day, nearly all the same.
