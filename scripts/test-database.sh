@@ -40,7 +40,8 @@ database_steps() {
         step 'replaying the functions changes nothing' compare_replay
         step 'the generated reference is as the comments are' scripts/reference.sh "$(url_for "$base_url" "$template")" --check
         step 'the table of data retention is as the policies are' scripts/retention-table.sh "$(url_for "$base_url" "$template")" --check
-        step 'the tour for the DBA says what its page shows' check_tour
+        step 'the tour for the DBA says what its page shows' check_tour a-tour-for-the-dba
+        step 'the tour for the BI user says what its page shows' check_tour a-tour-for-the-bi-user
         step 'a backup can be restored' env LEVQOR_SERVER_BINARY="$server" scripts/test-restore.sh "$(url_for "$base_url" postgres)"
     fi
     swift_steps
@@ -150,9 +151,10 @@ run_conventions() {
     printf 'Tests/sql/conventions.sql\0' | prove_with levqor_conventions
 }
 
+# check_tour PAGE
 check_tour() {
     new_database levqor_tour "$template"
-    "$python" scripts/tour.py --psql "${psql[0]}" "$(url_for "$base_url" levqor_tour)" docs/tutorial/a-tour-for-the-dba.md --check
+    "$python" scripts/tour.py --psql "${psql[0]}" "$(url_for "$base_url" levqor_tour)" "docs/tutorial/$1.md" --check
 }
 
 # A database's definition and its seeded rows as text, without what differs from run to run.

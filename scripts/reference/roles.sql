@@ -2,8 +2,9 @@ select '# Roles
 
 Made from the catalog by `scripts/reference.sh`. Do not edit.
 
-None of these can log in. Grant one to a login: `grant levqor_dba to ada;`. They do not inherit (`noinherit`), so the login
-says `set role levqor_dba;`.
+None of these can log in. Grant one to a login: `grant levqor_dba to ada;`. A login inherits its rights at once, unless the
+login was made `noinherit`; `set role levqor_dba;` makes the session just that role. Settings of a role hold for logins under
+its own name only.
 
 | role | what it is for |
 | --- | --- |';

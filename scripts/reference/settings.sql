@@ -32,7 +32,7 @@ Rows of `schedule.task`. Each slot of a task runs once, however many servers the
 
 | name | when | function | what it does |
 | --- | --- | --- | --- |';
-select format('| `%s` | %s | `%s` | %s |', t.name, 'every ' || t.every, t.function, pg_temp.cell(t.description))
+select format('| `%s` | %s | `%s` | %s |', t.name, coalesce('every ' || t.every, '`' || t.cron || '` ' || t.zone), t.function, pg_temp.cell(t.description))
 from schedule.task as t
 where t.origin = 'file'
 order by t.name collate "C";

@@ -85,7 +85,7 @@ create table ledger.transfer (
     constraint transfer_pkey primary key (account_id, id),
     constraint transfer_kind_is_known_check check (kind in ('transfer', 'hold', 'post', 'void', 'expiry')),
     constraint transfer_has_two_sides_check check (from_id <> to_id),
-    -- A thousand million million: ten thousand of these still fit into a balance.
+    -- A thousand million million: nine thousand of these still fit into a balance.
     constraint transfer_amount_is_positive_and_bounded_check
     check (amount_minor > 0 and amount_minor <= 1000000000000000),
     constraint transfer_hold_id_is_of_what_ends_one_check check ((hold_id is null) = (kind in ('transfer', 'hold'))),
@@ -254,8 +254,9 @@ create table ledger.rollup (
     ledger_account_id uuid not null,
     grain text collate "C" not null,
     bucket timestamptz not null,
-    in_minor bigint not null,
-    out_minor bigint not null,
+    -- What came and went may be more than a balance can be.
+    in_minor numeric not null,
+    out_minor numeric not null,
     entries bigint not null,
     constraint rollup_pkey primary key (account_id, ledger_account_id, grain, bucket),
     constraint rollup_grain_is_known_check check (grain in ('hour', 'day', 'month')),

@@ -1,6 +1,6 @@
 -- Days of the access record: made ahead, made once, dropped in time.
 begin;
-select plan(28);
+select plan(29);
 
 create function pg_temp.days() returns text language sql as $$
     select string_agg(d.day::text, ' ' order by d.day) from access.day as d where d.partition is not null
@@ -79,6 +79,13 @@ set local role levqor_owner;
 select is(access.drop_days(), 3::bigint, 'a setting says how many');
 select is_empty('select from access.dropped', 'what servers dropped on them is forgotten too');
 select is((select count(*) from access.request), 1::bigint, 'the rows of other days stay') from core.enter_machinery();
+reset role;
+select core.set_test_clock('2031-01-08 00:15:00+00');
+update core.setting set value = '1' where name = 'access.keep_days';
+select access.drop_days();
+update core.setting set value = '-3' where name = 'access.keep_days';
+set local role levqor_owner;
+select is(access.drop_days(), 0::bigint, 'a day is kept at least');
 reset role;
 
 -- Who may.

@@ -1,6 +1,6 @@
 -- How an account is counted, and counted again.
 begin;
-select plan(23);
+select plan(26);
 
 select core.set_test_clock('2026-11-21 12:00:00+00');
 select growth.make_partitions();
@@ -42,6 +42,21 @@ select is(pg_temp.days(), '1101 1110 1111', 'a change by hand is seen as well');
 select growth.set_definition(a, 'UTC') from t;
 delete from growth.definition as d using t where d.account_id = t.a;
 select is(pg_temp.days(), '1031 1110 1111', 'and so is the end of a definition');
+
+-- The first day of the oldest month is there, and is counted again.
+create temp table o on commit drop as select test.make_account('O') as a;
+select growth.ingest_events(a, '[
+    {"id": "1", "name": "visit", "user_id": "u", "source": "ads", "event_at": "2024-10-01T12:00:00Z"},
+    {"id": "2", "name": "paid", "user_id": "u", "source": "ads", "event_at": "2024-10-02T12:00:00Z"}]') from o;
+select growth.roll_up(a) from o;
+create function pg_temp.oldest(p_dimension text) returns text language sql as $$
+    select string_agg(d.dau::text, ' ' order by d.day) from o, growth.activity_by_day(o.a, '2024-10-01', '2024-10-02', p_dimension) as d
+$$;
+select is(pg_temp.oldest('source'), '1 1', 'by a dimension too');
+select growth.set_definition(a, 'UTC', '{paid}') from o;
+select is(concat_ws(', ', pg_temp.oldest(null), pg_temp.oldest('source')), '0 1, 0 1', 'while another definition is to be counted');
+select growth.recount_step(a) from o;
+select is(concat_ws(', ', pg_temp.oldest(null), pg_temp.oldest('source')), '0 1, 0 1', 'and when it is');
 
 -- Months whose events are gone keep what was counted.
 select is(growth.days_through('2026-10-01', 7, '2026-10-02'), 3, 'days up to one');

@@ -1,6 +1,6 @@
 -- Events come in: each once, in any order, counted at once.
 begin;
-select plan(39);
+select plan(40);
 
 select core.set_test_clock('2026-11-21 12:00:00+00');
 select growth.make_partitions();
@@ -76,6 +76,9 @@ select is(i.refused, '{0}', 'a batch of nothing but bad ones adds nothing')
 from t, growth.ingest_events(t.b, '[{"id": "r9", "name": "x", "user_id": "u1", "event_at": "2020-01-01T00:00:00Z"}]') as i;
 select is(i.accepted, 1, '8 KiB of properties are taken')
 from t, growth.ingest_events(t.b, jsonb_build_array(jsonb_build_object('id', 'p8', 'name', 'x', 'user_id', 'u5', 'properties', jsonb_build_object('l', repeat('x', 8183))))) as i;
+select is(row(i.accepted, i.reasons)::text, '(1,{properties-too-large})', 'a number has the digits that it is written with')
+from t, growth.ingest_events(t.b, '[{"id": "p9", "name": "x", "user_id": "u5", "properties": {"n": 1e8200}},
+    {"id": "p10", "name": "x", "user_id": "u5", "properties": {"n": 1e800}}]') as i;
 
 drop table growth.event_202410;
 select is(i.reasons, '{too-old}', 'events of a month that was dropped are too old')

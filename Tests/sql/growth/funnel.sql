@@ -1,6 +1,6 @@
 -- Funnels over the events of an account. January 2026 in minutes: all enter between 0 and 100 unless said otherwise.
 begin;
-select plan(28);
+select plan(29);
 create temp table t on commit drop as select test.make_account('A') as a, test.make_account('B') as b;
 grant select on t to public;
 select growth.make_month('2026-01-01');
@@ -137,6 +137,8 @@ select is(pg_temp.broken_down('properties.plan', 'step_2'), ':5 :4 pro:2 pro:2',
 select is(pg_temp.broken_down('properties.plan', 'last_touch'), ':5 :4 pro:2 pro:2', 'by the last value');
 select is(pg_temp.broken_down('source', 'first_touch', 1), 'direct:5 direct:4 *:2 *:2',
     'the values with most entrants, and the rest as one');
+update growth.event as e set properties = jsonb_build_object('plan', repeat('x', 300)) from t where e.account_id = t.a and e.person_id = 8;
+select is(pg_temp.broken_down('properties.plan', 'step_2'), format(':5 :4 pro:1 pro:1 %s:1 %1$s:1', repeat('x', 200)), 'long values to 200 characters');
 select throws_ok($$select pg_temp.broken_down('colour')$$, 'LQ422', 'unknown breakdown', 'a breakdown that is none');
 select throws_ok($$select pg_temp.broken_down('source', 'step_3')$$, 'LQ422', 'unknown attribution', 'a step that is not there');
 

@@ -1,6 +1,6 @@
 -- Who is meant by the identifiers of events.
 begin;
-select plan(17);
+select plan(20);
 
 select core.set_test_clock('2026-11-21 12:00:00+00');
 select growth.make_partitions();
@@ -44,6 +44,27 @@ select pg_temp.send(ada::text, null) from t;
 select is(pg_temp.person(ada::text), pg_temp.person(core.show_id('user', ada)), 'in each form of the id') from t;
 select is(growth.user_of('ada'), null, 'other names are no user');
 select is(growth.user_of(gen_random_uuid()::text), null, 'nor is the id of nobody');
+
+-- Two forms at once, and one after an anonymous person under the other.
+create temp table b on commit drop as
+select (identity.upsert_user('bea@example.com')).user_id as bea, (identity.upsert_user('cy@example.com')).user_id as cy;
+select growth.ingest_events(t.a, jsonb_build_array(
+    jsonb_build_object('id', 'f1', 'name', 'visit', 'user_id', b.bea), jsonb_build_object('id', 'f2', 'name', 'visit', 'user_id', core.show_id('user', b.bea))
+)) from t, b;
+select is(pg_temp.person(core.show_id('user', bea)), pg_temp.person(bea::text), 'in two forms in one batch') from b;
+select pg_temp.send(cy::text, null), pg_temp.send(null, 'c') from b;
+select pg_temp.send(core.show_id('user', cy), 'c') from b;
+select is(
+    array[pg_temp.person(core.show_id('user', cy)), pg_temp.person('c', true)], array[pg_temp.person(cy::text), pg_temp.person(cy::text)],
+    'and when an anonymous person is named in the other'
+) from b;
+
+-- An anonymous id that two users have: its person is the first, and so are its times.
+select growth.ingest_events(a, '[
+    {"id": "t1", "name": "visit", "user_id": "first", "anonymous_id": "shared", "event_at": "2026-11-10T00:00:00Z"},
+    {"id": "t2", "name": "visit", "user_id": "second", "anonymous_id": "shared", "event_at": "2026-11-05T00:00:00Z"}]') from t;
+select growth.ingest_events(a, '[{"id": "t3", "name": "visit", "anonymous_id": "shared", "event_at": "2026-11-07T00:00:00Z"}]') from t;
+select is(o.first_event_at, '2026-11-07 00:00:00+00', 'an earlier event under a shared name is the first') from growth.person as o where o.person_id = pg_temp.person('first');
 
 -- Without the lock persons are not merged.
 select pg_temp.send(null, 'm');

@@ -1,6 +1,6 @@
 -- Activity by day and lifecycle, told from rollups and bitmaps.
 begin;
-select plan(34);
+select plan(38);
 
 select core.set_test_clock('2026-11-21 12:00:00+00');
 select growth.make_partitions();
@@ -85,6 +85,30 @@ select is(
     from t, growth.activity_by_day(t.a, '2026-07-06', '2026-07-07', 'source') as d),
     'ads 1 1, mail 0 0, ads 0 1, mail 1 1', 'activity by day and source'
 );
+
+-- While the rollup is behind: what is stale, and what it does not know yet.
+create temp table late on commit drop as select test.make_account('C') as a;
+select pg_temp.send(a, 'u1', variadic array(
+    select to_char(d.day, 'YYYY-MM-DD') from generate_series(timestamp '2026-10-05', '2026-11-21', '1 day') as d (day)
+)) from late;
+select growth.roll_up(a) from late;
+select pg_temp.send(a, 'u2', '2026-10-08') from late;
+select core.set_test_clock('2026-11-23 12:00:00+00');
+select pg_temp.send(a, 'u1', '2026-11-23') from late;
+select is(
+    (select string_agg(to_char(d.day, 'MMDD ') || d.dau || ' ' || d.mau, ', ' order by d.day)
+    from late, growth.activity_by_day(late.a, '2026-10-05', '2026-11-23') as d
+    where d.day in ('2026-10-08', '2026-11-06', '2026-11-07', '2026-11-21', '2026-11-22', '2026-11-23')),
+    '1008 2 2, 1106 1 2, 1107 1 1, 1121 1 1, 1122 0 1, 1123 1 1', 'days between a late event and one behind the rollup'
+);
+
+-- The first days there are.
+select is(
+    (select string_agg(concat_ws(' ', l.starts_on, l.new_persons), ', ') from t, growth.lifecycle(t.b, '1970-01-01', '1970-01-31', p.period) as l),
+    p.told, 'from the first day that may be asked for, by ' || p.period
+) from (values ('month', '1970-01-01 0')) as p (period, told);
+select lives_ok(format('select growth.lifecycle(%L, %L, %L, %L)', t.b, '1970-01-01', '1970-01-31', p.period), 'and by ' || p.period)
+from t, (values ('day'), ('week')) as p (period);
 
 -- An account sees its own.
 select is((select sum(d.dau) from t, growth.activity_by_day(t.b, '2026-06-01', '2026-06-30') as d), 0::numeric, 'another account has none');

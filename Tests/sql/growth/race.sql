@@ -1,6 +1,6 @@
 -- Two sessions at once. What they see is committed, so this test cleans up after itself.
 begin;
-select plan(16);
+select plan(19);
 
 set local client_min_messages = warning;
 create extension if not exists dblink;
@@ -95,6 +95,16 @@ select is(pg_temp.run('one', $$select count(*) || ' ' || count(distinct e.person
     where e.account_id = ACCOUNT and e.event_id in (growth.fold_id('1'), growth.fold_id('7'), growth.fold_id('8'), growth.fold_id('9'))$$), '4 1', 'all events are of one person');
 select is(pg_temp.run('one', $$select string_agg(y.month || ' ' || y.days, ' ') from growth.activity as y, growth.identifier as i
     where y.account_id = ACCOUNT and i.account_id = ACCOUNT and i.identifier = 'a' and y.person_id = i.person_id$$), '2033-05-01 524292', 'and so is the activity');
+
+-- The first event of somebody without a name, while another tells who it is.
+select dblink_exec('one', 'begin');
+select pg_temp.run('one', $$select growth.ingest_events(ACCOUNT, '[{"id": "13", "name": "x", "anonymous_id": "b"}]')::text$$);
+select pg_temp.send('two', $$select growth.ingest_events(ACCOUNT, '[{"id": "14", "name": "x", "anonymous_id": "b", "user_id": "ub"}]')::text$$);
+select ok(pg_temp.wait_for('two'), 'who names the same anonymous person waits');
+select dblink_exec('one', 'commit');
+select is(pg_temp.receive('two'), '(1,{},{},{})', 'and adds');
+select is(pg_temp.run('one', $$select count(*) || ' ' || count(distinct e.person_id) from growth.event as e
+    where e.account_id = ACCOUNT and e.event_id in (growth.fold_id('13'), growth.fold_id('14'))$$), '2 1', 'both events are of one person');
 
 -- Midnight: one batch begins before it, the other after.
 select pg_temp.set_clock('one', '2033-05-20 23:59:59+00'), pg_temp.set_clock('two', '2033-05-21 00:00:01+00');

@@ -1,6 +1,6 @@
 -- Referrals: once each, first and last touch, joined to the user, and silent about who is there.
 begin;
-select plan(24);
+select plan(33);
 
 select core.set_test_clock('2026-11-21 12:00:00+00');
 create temp table o on commit drop as select identity.operator_account() as id;
@@ -69,6 +69,15 @@ select growth.track_referral(a.id, 'many@example.com', 'link 1') from a;
 select is((select r.touches from growth.referral as r where r.email = 'many@example.com' and r.source = 'link 1'), 2, 'and count on');
 select throws_ok('select growth.track_referral(null, ''nobody'')', 'LQ422', 'that is no e-mail address');
 select throws_ok('select growth.track_referral(null, ''a@b.example'', repeat(''x'', 201))', 'LQ422', 'source, campaign and medium have 200 characters at most');
+select throws_ok(
+    format('select growth.track_referral(null, ''a@b.example'', %L, %L, %L)', v.source, v.campaign, v.medium), 'LQ422',
+    'source, campaign and medium have no control characters and do not begin with = + - or @', 'not ' || v.what
+)
+from (values
+    ('=1+2', '', '', 'a formula as source'), ('x', '+1', '', 'one as campaign'), ('x', '', '-1', 'one as medium'), ('@SUM(A1)', '', '', 'one that begins with @'),
+    ('  =1', '', '', 'one behind spaces'), (E'\t=1', '', '', 'one behind a tab'), ('x', E'a\nb', '', 'lines'), ('x', '', E'a\u0085b', 'another control character')
+) as v (source, campaign, medium, what);
+select lives_ok($$select growth.track_referral(null, 'a@b.example', 'a-b', 'spring+summer', 'x=1@2')$$, 'inside of a text they may be');
 select core.set_caller(null, null, null, null, null, null, null);
 select is(current_setting('levqor.machinery', true), 'off', 'the machinery is off');
 select is(

@@ -1,6 +1,6 @@
 -- Currencies are exchanged by a pair of transfers, with the rate as it was agreed.
 begin;
-select plan(17);
+select plan(18);
 
 set local levqor.machinery = 'on';
 select identity.operator_account();
@@ -40,6 +40,10 @@ select throws_ok($$select ledger.exchange('cash', 'cash', 'USD', 'EUR', 10000, 0
 select throws_ok($$select ledger.exchange('cash', 'fees', 'USD', 'USD', 10000, 1)$$, 'LQ422', 'an exchange needs two currencies', 'one currency');
 select throws_ok($$select ledger.exchange('cash', 'cash', 'USD', 'EUR', 10000, 0)$$, 'LQ422', 'the rate must be a positive number', 'no rate');
 select throws_ok($$select ledger.exchange('cash', 'cash', 'USD', 'EUR', 1, 0.001)$$, 'LQ422', 'the amount that is bought must be positive', 'nothing for it');
+select throws_ok(
+    $$select ledger.exchange('cash', 'cash', 'USD', 'EUR', 1000000000000000, 999999999999999999)$$, 'LQ422',
+    'the amount that is bought must be at most 1000000000000000', 'more than fits'
+);
 select throws_ok($$select ledger.exchange('cash', 'cash', 'USD', 'GBP', 1, 1)$$, 'LQ404', 'no such ledger account', 'an account that is not open');
 select is_empty('select * from ledger.reconcile() where not is_good', 'the reconciliation finds nothing');
 

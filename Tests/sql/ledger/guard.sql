@@ -1,6 +1,6 @@
 -- Nothing changes what happened, and entries fit their transfers and sum to zero.
 begin;
-select plan(19);
+select plan(26);
 
 set local levqor.machinery = 'on';
 create temp table t on commit drop as select identity.operator_account() as a;
@@ -27,6 +27,13 @@ from (values
 set local levqor.retention = 'on';
 select pg_temp.refused('delete from ledger.entry where false', 'entry');
 set local levqor.retention = '';
+set local session_replication_role = 'replica';
+select pg_temp.refused(c.sql, c.name)
+from (values
+    ('update ledger.entry set amount_minor = 2', 'entry'), ('delete from ledger.transfer where true', 'transfer'),
+    ('update ledger.exchange set rate = 2', 'exchange')
+) as c (sql, name);
+set local session_replication_role = 'origin';
 
 create function pg_temp.add(p_code text, p_amount bigint, p_previous bigint, p_version bigint)
 returns void language sql as $$
@@ -65,6 +72,34 @@ select throws_ok(
 select pg_temp.add('revenue', -50, -100, 2);
 select lives_ok('set constraints all immediate', 'with the other one it passes');
 select is_empty('select from ledger.imbalance', 'and nothing is left noted');
+
+-- It does not matter who calls by then: the owner is below row-level security too.
+grant select on x to levqor_owner;
+set local role levqor_owner;
+set constraints all deferred;
+insert into ledger.transfer (account_id, id, kind, from_id, to_id, amount_minor, currency, event_at, created_at, made_by)
+select x.account_id, '00000000-0000-7000-8000-000000000003', x.kind, x.from_id, x.to_id, 70, x.currency, x.event_at, x.created_at, 'test'
+from x;
+insert into ledger.entry (
+    account_id, ledger_account_id, version, transfer_id, amount_minor, previous_minor, current_minor, event_at, created_at
+)
+select x.account_id, x.to_id, 3, '00000000-0000-7000-8000-000000000003', 70, 150, 220, x.event_at, x.created_at
+from x;
+select core.set_caller(null, null, null, null, null, null, null);
+select is((select count(*) from ledger.entry), 0::bigint, 'a caller that sees no entry');
+select throws_ok(
+    'set constraints all immediate', 'LQSUM', 'the entries of a transfer do not sum to zero', 'does not get one side past the commit'
+);
+set local levqor.machinery = 'on';
+insert into ledger.entry (
+    account_id, ledger_account_id, version, transfer_id, amount_minor, previous_minor, current_minor, event_at, created_at
+)
+select x.account_id, x.from_id, 3, '00000000-0000-7000-8000-000000000003', -70, -150, -220, x.event_at, x.created_at
+from x;
+select core.set_caller(null, null, null, null, null, null, null);
+select lives_ok('set constraints all immediate', 'both sides pass');
+select is(core.sees_all(), false, 'and the caller sees no more than before');
+reset role;
 
 select * from finish();
 rollback;

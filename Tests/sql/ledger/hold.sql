@@ -1,6 +1,6 @@
 -- Money is held, taken in whole or in part, let go, and let go by the clock.
 begin;
-select plan(27);
+select plan(33);
 
 set local levqor.machinery = 'on';
 select core.set_test_clock('2026-05-01 12:00:00+00');
@@ -58,6 +58,25 @@ select is(
 );
 select is(ledger.expire_holds(), 0::bigint, 'once');
 select is_empty('select * from ledger.reconcile() where not is_good', 'the reconciliation finds nothing');
+
+-- One set of books does not stop the others.
+create temp table b on commit drop as select test.make_account('B') as b;
+select count(*) from b, ledger.open_books('USD', b);
+select ledger.hold('cash', 'fees', 1, 'USD', 60, pg_temp.id(21)), ledger.hold('cash', 'fees', 2, 'USD', 61, pg_temp.id(22), p_account_id => b) from b;
+select lives_ok(
+    $$select ledger.transfer('revenue', 'cash', 1, 'USD', ledger.derive_id(pg_temp.id(21), 'expiry'))$$, 'a client may make any id'
+);
+select core.set_test_clock('2026-05-01 12:05:00+00');
+select format('alter table ledger.hold add constraint broken_check check (account_id <> %L) not valid', identity.operator_account()) \gexec
+select is(ledger.expire_holds(1), 1::bigint, 'where a set of books fails the next one has its turn, however few are asked for');
+select is((select h.state from ledger.hold as h where h.transfer_id = pg_temp.id(22)), 'expired', 'and its hold is let go');
+select is(
+    (select a.level || ' ' || (a.facts ->> 'account') from alerts.alert as a where a.fingerprint like 'ledger/holds over their time%'),
+    'error ' || core.show_id('acct', identity.operator_account()), 'and somebody is told'
+);
+alter table ledger.hold drop constraint broken_check;
+select is(ledger.expire_holds(), 2::bigint, 'once it can be, it is let go too, whatever ids are taken');
+select is_empty('select from ledger.hold as h where h.state = ''open'' and h.expires_at <= core.now()', 'and nothing is left over');
 
 select * from finish();
 rollback;

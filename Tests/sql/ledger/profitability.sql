@@ -28,7 +28,7 @@ select is(pg_temp.figures('2026-06-01', '2026-06-10 10:00:00.000001+00'), '(1500
 select is(pg_temp.figures('2026-06-02', '2026-06-05'), '(0,30001,10000,4500,20000,64501,-64501,0,20000)', 'without revenue the margin is 0, and what is owed is that of the end');
 select is(pg_temp.figures('2026-06-11', '2026-06-12'), '(-20000,0,0,0,0,0,-20000,0,15000)', 'and so it is with more refunds than sales');
 select is(pg_temp.figures('2026-06-01', '2026-06-01'), '(0,0,0,0,0,0,0,0,0)', 'an empty period is 0');
-select is((select p.revenue_minor from ledger.profitability(p_currency => 'USD') as p), 130000::bigint, 'the last 30 days, unless said otherwise');
+select is((select p.revenue_minor from ledger.profitability(p_currency => 'USD') as p), 130000::numeric, 'the last 30 days, unless said otherwise');
 select is(pg_temp.figures('2026-06-01', '2026-07-01', 'EUR'), '(0,0,0,0,0,0,0,0,0)', 'currencies are never added');
 select pg_temp.post('revenue', 'cash', 700, '2026-06-01 00:00+00', 'EUR');
 select is((select string_agg(p.currency || ' ' || p.revenue_minor, ', ') from ledger.profitability('2026-06-01', '2026-07-01') as p), 'EUR 700, USD 130000', 'a row a currency');

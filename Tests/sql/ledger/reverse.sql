@@ -1,6 +1,6 @@
 -- What was done is taken back by new transfers.
 begin;
-select plan(14);
+select plan(27);
 
 set local levqor.machinery = 'on';
 create temp table t on commit drop as select identity.operator_account() as operator, core.new_id() as u;
@@ -33,6 +33,45 @@ select count(*) from ledger.transfer_many(jsonb_build_array(
 select is((select count(*) from ledger.reverse(pg_temp.id(12), pg_temp.id(13))), 2::bigint, 'linked transfers are reversed together');
 select is(pg_temp.balances(), null, 'all of them');
 select throws_ok($$select ledger.reverse(pg_temp.id(11), pg_temp.id(14))$$, 'LQ409', 'the transfer is reversed already', 'so the other one is reversed too');
+create function pg_temp.link(p_number integer, p_link integer) returns uuid language sql as $$
+    select v.id
+    from ledger.transfer_many(jsonb_build_array(jsonb_build_object(
+        'id', pg_temp.id(p_number), 'from', 'revenue', 'to', 'cash', 'currency', 'USD', 'amount_minor', 10, 'link', pg_temp.id(p_link)
+    ))) as v
+$$;
+select throws_ok($$select pg_temp.link(15, 13)$$, 'LQ422', 'the link is that of a reversal', 'nothing is linked to a reversal');
+select is(pg_temp.link(16, 11), pg_temp.id(16), 'a transfer is linked to what is reversed');
+select is((select count(*) from ledger.reverse(pg_temp.id(12), pg_temp.id(13))), 2::bigint, 'the reversal, sent again, gives what it gave');
+select is(
+    (select array_agg(r.reverses_id) from ledger.reverse(pg_temp.id(16), pg_temp.id(17)) as r), array[pg_temp.id(16)],
+    'and the late one is reversed alone'
+);
+select is((select count(*) from ledger.reverse(pg_temp.id(16), pg_temp.id(17))), 1::bigint, 'once');
+select is(pg_temp.balances(), null, 'with all effects gone');
+-- An id that was a link before it was that of a reversal.
+select pg_temp.link(21, 29), pg_temp.link(22, 20), pg_temp.link(23, 20);
+select is((select count(*) from ledger.reverse(pg_temp.id(22), pg_temp.id(29))), 2::bigint, 'a reversal takes the link of another transfer');
+select is(pg_temp.link(21, 29), pg_temp.id(21), 'which may be sent again');
+select is(
+    (select array_agg(r.reverses_id) from ledger.reverse(pg_temp.id(21), pg_temp.id(30)) as r), array[pg_temp.id(21)],
+    'a reversal is not reversed through its link'
+);
+select is(pg_temp.balances(), null, 'and all effects are gone');
+
+select throws_ok(
+    $$select ledger.reverse(pg_temp.id(1), pg_temp.id(3), '294276-01-01')$$, 'LQ422', 'event_at must be between 1900-01-01 and 9999-12-31',
+    'the time of a reversal is bounded'
+);
+-- Holds.
+select pg_temp.link(41, 40);
+select count(*) from ledger.transfer_many(jsonb_build_array(jsonb_build_object(
+    'kind', 'hold', 'id', pg_temp.id(42), 'from', 'revenue', 'to', 'cash', 'currency', 'USD', 'amount_minor', 5, 'link', pg_temp.id(40)
+)));
+select throws_ok(
+    $$select ledger.reverse(pg_temp.id(41), pg_temp.id(43))$$, 'LQ409', 'a hold that is linked to the transfer is open', 'no hold stays open behind'
+);
+select ledger.void(pg_temp.id(42));
+select is((select count(*) from ledger.reverse(pg_temp.id(41), pg_temp.id(43))), 1::bigint, 'once it is void the transfer is reversed');
 select is_empty('select * from ledger.reconcile() where not is_good', 'the reconciliation finds nothing');
 
 select * from finish();

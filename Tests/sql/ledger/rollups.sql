@@ -1,6 +1,6 @@
 -- Turnover by hour, day and month is exact: after late entries, folded or not, for any period.
 begin;
-select plan(17);
+select plan(22);
 
 set local levqor.machinery = 'on';
 select core.set_test_clock('2026-06-15 12:34:56+00');
@@ -94,13 +94,43 @@ select is_empty('select * from ledger.reconcile() where not is_good', 'the recon
 
 select is((select count(*) from ledger.turnover(p_categories => '{fees}')), 1::bigint, 'of a category');
 select is(
-    (select v.net_minor from ledger.turnover(p_ledger_account_id => a.id) as v), a.balance_minor, 'without bounds the net is the balance'
+    (select v.net_minor from ledger.turnover(p_ledger_account_id => a.id) as v), a.balance_minor::numeric, 'without bounds the net is the balance'
 ) from ledger.find_account('c3', 'USD') as a;
 select is((select count(*) from ledger.turnover(p_account_id => a)), 9::bigint, 'of other books') from t;
 select throws_ok($$select * from ledger.turnover('2026-02-01', '2026-01-01')$$, 'LQ422', 'the period must end after it begins', 'a period that ends before it begins');
 select throws_ok($$select * from ledger.list_buckets('week', '2026-02-01', '2026-03-01')$$, 'LQ422', 'unknown grain', 'another grain');
 select set_config('timezone', 'Asia/Kolkata', true);
 select is(pg_temp.differ() + pg_temp.differ_buckets(), 0::bigint, 'in a session of another time zone too');
+
+-- More goes through than a balance can be, and one set of books does not stop the others.
+select set_config('timezone', 'UTC', true);
+select count(*) from ledger.open_books('USD');
+create function pg_temp.to_and_fro() returns bigint language sql as $$
+    select count(v.id)
+    from ledger.transfer_many((
+        select jsonb_agg(jsonb_build_object(
+            'id', core.new_id(), 'from', case n % 2 when 0 then 'revenue' else 'cash' end,
+            'to', case n % 2 when 0 then 'cash' else 'revenue' end, 'currency', 'USD', 'amount_minor', 1000000000000000,
+            'event_at', '2026-06-01 00:00+00'
+        ))
+        from generate_series(1, 9500) as n
+    )) as v
+$$;
+select is(pg_temp.to_and_fro() + pg_temp.to_and_fro(), 19000::bigint, 'much money goes to and fro');
+select ledger.fold_rollups();
+select is(
+    (select (v.in_minor, v.out_minor, v.net_minor)::text from ledger.turnover('2026-06-01', '2026-06-02', p_ledger_account_id => a.id) as v),
+    '(9500000000000000000,9500000000000000000,0)', 'and its turnover is exact'
+) from ledger.find_account('cash', 'USD') as a;
+select ledger.transfer('revenue', 'cash', 1, 'USD'), ledger.transfer('revenue', 'cash', 1, 'USD', p_account_id => a) from t;
+select format('alter table ledger.rollup add constraint broken_check check (account_id <> %L) not valid', operator) from t \gexec
+select is(ledger.fold_rollups(), 2::bigint, 'where a set of books fails the others are folded');
+select is(
+    (select a.level || ' ' || (a.facts ->> 'account') from alerts.alert as a where a.fingerprint like 'ledger/entries are not folded/%'),
+    'error ' || core.show_id('acct', operator), 'and somebody is told which'
+) from t;
+alter table ledger.rollup drop constraint broken_check;
+select is(ledger.fold_rollups(), 2::bigint, 'once it can be, it is folded too');
 
 select * from finish();
 rollback;

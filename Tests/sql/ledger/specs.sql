@@ -1,6 +1,6 @@
 -- What a call asks for is read, and what is wrong with it is said.
 begin;
-select plan(25);
+select plan(28);
 
 set local levqor.machinery = 'on';
 select identity.operator_account();
@@ -37,7 +37,10 @@ from (values
     ('{"from": "cash", "to": "fees", "currency": "USD", "amount_minor": 1, "hold_seconds": 5}', 'LQ422', 'only a hold ends after hold_seconds'),
     ('{"kind": "hold", "from": "cash", "to": "fees", "currency": "USD", "amount_minor": 1, "hold_seconds": 0}', 'LQ422', 'hold_seconds must be between 1 and 31622400'),
     ('{"from": "cash", "to": "fees", "currency": "USD", "amount_minor": 1, "link": "x"}', 'LQ422', 'the link must be a UUID'),
-    ('{"from": "cash", "to": "fees", "currency": "USD", "amount_minor": 1, "event_at": "infinity"}', 'LQ422', 'event_at must be a time')
+    ('{"from": "cash", "to": "fees", "currency": "USD", "amount_minor": 1, "event_at": "infinity"}', 'LQ422', 'event_at must be a time'),
+    ('{"from": "cash", "to": "fees", "currency": "USD", "amount_minor": 1, "event_at": "1899-12-31T23:59:59Z"}', 'LQ422', 'event_at must be between 1900-01-01 and 9999-12-31'),
+    ('{"from": "cash", "to": "fees", "currency": "USD", "amount_minor": 1, "event_at": "4714-11-25 00:00:00+00 BC"}', 'LQ422', 'event_at must be between 1900-01-01 and 9999-12-31'),
+    ('{"from": "cash", "to": "fees", "currency": "USD", "amount_minor": 1, "event_at": "10000-01-01T00:00:00Z"}', 'LQ422', 'event_at must be between 1900-01-01 and 9999-12-31')
 ) as c (transfer, sqlstate, message);
 select throws_ok(
     format($$select ledger.transfer(%L, 'yen', 1)$$, a.id), 'LQ422', 'no account to give to: "yen"', 'a code is looked for in the currency of the other side'

@@ -1,6 +1,6 @@
 -- Transfers: all of a call or none, once an id, in order, within limits; and a random history against a plain recount.
 begin;
-select plan(38);
+select plan(40);
 
 set local levqor.machinery = 'on';
 create temp table t on commit drop as
@@ -197,6 +197,19 @@ select ledger.transfer('merge', 'other', 100, 'USD', p_person_id => p.id, p_acco
 from merged as m, unnest('{7,8}'::bigint[]) as p (id);
 select lives_ok($$select ledger.move_person(m.account_id, 7, 9) from merged as m$$, 'their transfers are moved');
 select is((select array_agg(t.person_id order by t.person_id) from ledger.transfer_person as t, merged as m where t.account_id = m.account_id), '{8,9}', 'and no other''s');
+
+-- What does not fit into a balance, or into what is held.
+create function pg_temp.many(p_kind text) returns bigint language sql as $$
+    select count(v.id)
+    from ledger.transfer_many((
+        select jsonb_agg(jsonb_build_object(
+            'kind', p_kind, 'id', core.new_id(), 'from', 'revenue', 'to', 'cash', 'currency', 'USD', 'amount_minor', 1000000000000000
+        ))
+        from generate_series(1, 9300)
+    )) as v
+$$;
+select throws_ok($$select pg_temp.many('transfer')$$, 'LQLIM', 'the balance may not go that far', 'a balance beyond all numbers');
+select throws_ok($$select pg_temp.many('hold')$$, 'LQLIM', 'the balance may not go that far', 'nor may more be held');
 
 select * from finish();
 rollback;

@@ -20,7 +20,7 @@ select is(
     '13 USD 2026-06-14, 25 USD 2026-06-14', 'in cents, rounded halves up, of the day'
 );
 select is(
-    (select p.ai_cost_minor from ledger.profitability('2026-06-14', '2026-06-15') as p), 38::bigint, 'it is AI cost'
+    (select p.ai_cost_minor from ledger.profitability('2026-06-14', '2026-06-15') as p), 38::numeric, 'it is AI cost'
 );
 select is((ledger.find_account('accrued_costs', 'USD')).balance_minor, -38::bigint, 'not yet invoiced');
 select core.set_test_clock('2026-06-16 01:00:00+00');

@@ -1,6 +1,6 @@
 -- Erasure and export over HTTP, for the platform.
 begin;
-select plan(32);
+select plan(33);
 -- As the owner from the beginning: partitions that are made on the way must be the server's.
 select test.become('levqor_owner', true);
 create temp table u on commit drop as select test.make_person('zoe.quill@mail.test', 'Zoe Quill') as zoe;
@@ -16,6 +16,9 @@ select is(c.status, 403, 'a key without the scope platform may not erase') from 
 select is(c.status, 403, 'nor export') from k, test.call('POST', '/api/admin/privacy/exports', k.other, '{"email": "zoe.quill@mail.test"}') as c;
 select is(c.status, 401, 'nobody may') from test.call('POST', '/api/admin/privacy/erasures', null, '{"email": "zoe.quill@mail.test"}') as c;
 select is((c.status, c.body ->> 'state')::text, '(200,dry-run)', 'a dry run comes first') from pg_temp.post('erasures', '{"email": "zoe.quill@mail.test"}') as c;
+set local levqor.machinery = 'on';
+select is((api.create_erasure(p_email => 'zoe.quill@mail.test', p_dry_run => null)).status, 200, 'null is a dry run too');
+select test.act_for(null);
 select is_empty($$select from pg_temp.post('erasures', '{"email": "zoe.quill@mail.test"}') as c where lower(c.raw) ~ 'zoe'$$, 'without personal data');
 select is((c.status, c.body ->> 'code')::text, '(404,not-found)', 'nobody is not found') from pg_temp.post('erasures', '{"email": "nobody@mail.test", "dry_run": false}') as c;
 select is((c.status, c.body ->> 'code')::text, '(422,invalid-value)', 'one name is needed') from pg_temp.post('erasures', '{}') as c;

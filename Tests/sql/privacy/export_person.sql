@@ -1,9 +1,10 @@
 -- Everything that is held about a person is exported, a page at a time, and nothing that is not the person's.
 begin;
-select plan(23);
+select plan(24);
 set local levqor.machinery = 'on';
 select core.set_test_clock('2026-03-10 12:00:00+00');
 create temp table u on commit drop as select test.make_person('zoe.quill@mail.test', 'Zoe Quill', 40) as zoe, test.make_person('max@mail.test') as max;
+select privacy.release_hold((privacy.place_hold('Max@mail told us', p_user_id => u.zoe)).id, 'as max@mail said') from u;
 create temp table x on commit drop as select privacy.export_person(p_user_id => u.zoe) as doc from u;
 create temp view row as
 select t.value ->> 'table' as table_name, t.value ->> 'path' as path, r.value as row
@@ -20,6 +21,7 @@ select is((select (r.row ->> 'submitted_by', r.row ? 'created_at', r.row ? 'id')
 select is((select count(*) from row as r where r.table_name in ('ledger.entry', 'ledger.transfer')), 3::bigint, 'also what an erasure keeps');
 select isnt_empty($$select from row as r where r.table_name = 'mail.suppression'$$, 'also that there is no mail');
 select is_empty($$select r.row from row as r where strpos(lower(r.row::text), 'max@mail') > 0$$, 'nothing of others');
+select is((select r.row ?| '{reason,released_reason,identifiers}' from row as r where r.table_name = 'privacy.hold'), false, 'nor what a legal hold is about');
 select is_empty($$select r.row from row as r where r.row ?| '{hash,unsubscribe_token,fingerprint,digest}'$$, 'no secret');
 select set_eq(
     $$select distinct r.table_name || ' ' || r.path from row as r$$,

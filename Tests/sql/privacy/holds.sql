@@ -1,6 +1,6 @@
 -- Legal holds: whom they reach, and since when.
 begin;
-select plan(50);
+select plan(56);
 
 set local levqor.machinery = 'on';
 select core.set_test_clock('2026-06-15 12:00:00+00');
@@ -21,8 +21,27 @@ create function pg_temp.is_held(p_table text, p_row jsonb) returns boolean langu
 declare
     v_is_held boolean;
 begin
-    execute format('select %s from jsonb_populate_record(null::%s, $1) as t', privacy.held_condition(p_table), p_table) into v_is_held using p_row;
+    execute format('select (%s) is true from jsonb_populate_record(null::%s, $1) as t', privacy.held_condition(p_table), p_table) into v_is_held using p_row;
     return v_is_held;
+end;
+$$;
+create function pg_temp.is_found_by(p_name text) returns boolean language plpgsql as $$
+begin
+    delete from growth.identifier where not is_anonymous;
+    insert into growth.identifier (account_id, is_anonymous, identifier, person_id) select t.a, false, p_name, p.stranger from t, p;
+    return pg_temp.is_held('growth.event', jsonb_build_object('account_id', t.a, 'person_id', p.stranger))
+        and (select count(*) = 1 from privacy.find_holds(p_account_id => t.a, p_person_id => p.stranger)) from t, p;
+end;
+$$;
+create function pg_temp.plan_of(p_statement text) returns text language plpgsql as $$
+declare
+    v_line text;
+    v_plan text := '';
+begin
+    for v_line in execute 'explain (costs off) ' || p_statement loop
+        v_plan := v_plan || v_line || ' ';
+    end loop;
+    return v_plan;
 end;
 $$;
 
@@ -78,6 +97,17 @@ select ok(not pg_temp.is_held('mail.message', jsonb_build_object('account_id', b
 select ok(pg_temp.is_held('growth.referral', jsonb_build_object('account_id', b, 'email', 'ann@example.org')), 'links the user came by') from t;
 select ok(pg_temp.is_held('growth.event', jsonb_build_object('account_id', t.a, 'person_id', p.ann)), 'events of the person that the user is') from t, p;
 select ok(not pg_temp.is_held('growth.event', jsonb_build_object('account_id', t.a, 'person_id', p.other)), 'not those of others') from t, p;
+-- A person whom only an identifier names.
+select ok(not pg_temp.is_held('growth.event', jsonb_build_object('account_id', t.a, 'person_id', p.stranger)), 'no person that nothing leads to') from t, p;
+insert into growth.identifier (account_id, is_anonymous, identifier, person_id) select t.a, true, 'ann@example.org', p.other from t, p;
+select ok(not pg_temp.is_held('growth.event', jsonb_build_object('account_id', t.a, 'person_id', p.other)), 'nor one whose anonymous id looks like it') from t, p;
+delete from growth.identifier where identifier = 'ann@example.org';
+select ok(pg_temp.is_found_by(n.name), 'events of a person named by the user''s ' || n.kind)
+from u, lateral (values ('address', 'ann@example.org'), ('id', u.ann::text), ('shown id', core.show_id('user', u.ann))) as n (kind, name);
+select matches(
+    pg_temp.plan_of(format('select from growth.event as t where %s', privacy.held_condition('growth.event'))), 'Index Cond: .*person_id',
+    'indexes lead to what is held'
+);
 select ok(pg_temp.is_held('jobs.log', jsonb_build_object('account_id', a)), 'a table that tells no users apart: all of the user''s accounts') from t;
 select ok(not pg_temp.is_held('jobs.log', jsonb_build_object('account_id', b)), 'and no other account') from t;
 select is(core.held_addresses('mail.message'), '{ann@example.org}'::text[], 'other floors know the address');

@@ -1,6 +1,6 @@
 -- The rules of the catalogue do what they say: each condition can be carried out, and nothing of a person is left.
 begin;
-select plan(16);
+select plan(21);
 \set page `cat docs/explanation/erasure.md`
 set local levqor.machinery = 'on';
 
@@ -23,6 +23,30 @@ select is_empty(
         select m.position from privacy.lookup as m where m.table_name = 'mail.message' and m.path = 'address')$$,
     'what is found through mails goes before these'
 );
+
+-- Whole addresses, and of the account alone that is asked about.
+select is(
+    (select string_agg(b.body, ' ') from unnest(array[
+        'ann@x.test', 'Ann@X.test.', '{"a":"ann@x.test"}', '<ann@x.test>', 'hi\nann@x.test\n', '=%3Cann@x.test%3E', '\u003cann@x.test\u003e', '“ann@x.test”', '\ann@x.test'
+    ]) as b (body) where not privacy.mentions(convert_to(b.body, 'UTF8'), '{ann@x.test}')), null, 'an address is found wherever it stands as a whole'
+);
+select is(
+    (select string_agg(b.body, ' ') from unnest(array['joann@x.test', 'jo.ann@x.test', 'jo+ann@x.test', 'äann@x.test', 'ann@x.test.uk', 'ann@x.testing', 'ann@x-test', '']) as b (body)
+    where privacy.mentions(convert_to(b.body, 'UTF8'), '{ann@x.test}')), null, 'another address that holds it is none'
+);
+select is((privacy.mentions('\xff00616e6e40782e7465737400'::bytea, '{ann@x.test}'), privacy.mentions(null, '{ann@x.test}'))::text, '(t,f)', 'in any bytes');
+insert into inbox.source (account_id, name, scheme) values (test.make_account('Sender'), 'sender', 'none');
+insert into inbox.delivery (id, source_id, account_id, event_id, headers, body, received_at, state, due_at, handled_at)
+select core.new_id(), s.id, s.account_id, e.id, '{"x": "y"}', convert_to(e.body, 'UTF8'), core.now(), 'done', core.now(), core.now()
+from inbox.source as s, (values ('e1', 'joann@x.test'), ('e2', 'To: Ann@X.test')) as e (id, body);
+create function pg_temp.count_webhooks(p_account uuid) returns bigint language sql as $$
+    select count(*) from privacy.count_rows(privacy.find_subject(p_email => 'ann@x.test', p_account_id => p_account)) as c where c.table_name = 'inbox.delivery' and c.rows = 1
+$$;
+select is(concat_ws(' ', pg_temp.count_webhooks(null), pg_temp.count_webhooks(s.account_id), pg_temp.count_webhooks(identity.operator_account())), '1 1 0', 'a webhook of another account is out of reach') from inbox.source as s;
+select is((
+    select string_agg(k.key, ' ' order by k.key)
+    from jsonb_array_elements(privacy.export_person(p_email => 'ann@x.test') -> 'tables') as t, jsonb_object_keys(t.value #> '{rows,0}') as k (key) where t.value ->> 'table' = 'inbox.delivery'
+), 'due_at event_at handled_at id received_at', 'an export has its key and times');
 
 create temp table u on commit drop as select test.make_person('zoe.quill@mail.test', 'Zoe Quill') as id, test.make_person('other@mail.test', 'Other') as other;
 create temp table n on commit drop as select array['zoe.quill@mail.test', 'zoe quill', replace(u.id::text, '-', '')] as texts, array['other@mail.test'] as others from u;

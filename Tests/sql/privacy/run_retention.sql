@@ -1,6 +1,6 @@
 -- Runs: what is too old goes in batches, what is held stays, and a run that was cut off is gone on with.
 begin;
-select plan(68);
+select plan(75);
 
 set local levqor.machinery = 'on';
 select core.set_test_clock('2026-06-15 12:00:00+00');
@@ -169,6 +169,17 @@ select is((select row(r.rows, r.held, r.partitions)::text from pg_temp.run('core
 select privacy.release_hold(h.id) from h;
 select is((select row(r.rows, r.held, r.partitions)::text from pg_temp.run('core.part') as r), '(1,0,1)', 'released, the partition goes');
 
+-- Partitions with rows that the policy spares, beside held ones and without.
+create table core.part_3 partition of core.part for values from ('2026-03-01') to ('2026-03-02');
+create table core.part_4 partition of core.part for values from ('2026-03-02') to ('2026-03-03');
+insert into core.part select i, t.free, d from t, generate_series(1, 5) as i, unnest(array['2026-03-01', '2026-03-02']::timestamptz[]) as d;
+select pg_temp.keep('core.part', 'drop_partition', 'told_at', '{"days": 100, "spare_if": "t.id = 2 and t.told_at < ''2026-03-02''"}');
+select is((select row(r.rows, r.partitions)::text from pg_temp.run('core.part', true) as r), '(9,1)', 'a dry run spares');
+select is((select row(r.rows, r.held, r.partitions)::text from pg_temp.run('core.part') as r), '(9,0,1)', 'of a partition with a spared row the others go');
+select is((select string_agg(x.id::text, ' ') from core.part_3 as x), '2', 'the spared one stays');
+select is(to_regclass('core.part_4'), null, 'a partition without any goes as a whole');
+drop table core.part_3;
+
 -- What an own task left for a hold.
 insert into core.part select i, case when i = 1 then t.held else t.free end, '2026-03-01' from t, generate_series(1, 5) as i where false;
 create table core.part_3 partition of core.part for values from ('2026-03-01') to ('2026-03-02');
@@ -184,6 +195,26 @@ select is((select row(r.state, r.rows, r.held, r.partitions)::text from privacy.
 select is((select string_agg(x.id::text, ' ' order by x.id) from core.part_3 as x), '1 2', 'but what is held, and what the policy spares');
 select is((select count(*) from core.part_4), 5::bigint, 'a partition without a held row is left to its task');
 select throws_ok($$select privacy.begin_run('core.part')$$, 'LQ422', 'data retention does not remove rows of this table', 'of an own task''s table no run is made');
+
+-- A policy that is made longer while a run is open; settings that keep nothing.
+select pg_temp.fill();
+select pg_temp.keep('core.tale', 'delete', 'told_at');
+create temp table longer on commit drop as select privacy.begin_run('core.tale') as id;
+select privacy.change_policy('core.tale', 120);
+select pg_temp.work(id) from longer;
+select is((select row(r.state, r.rows)::text from privacy.run as r, longer where r.run_id = longer.id), '(done,118)', 'a policy made longer counts for the run that is open');
+update privacy.policy set days = 124 where table_name = 'core.tale';
+insert into longer select privacy.begin_run('core.tale');
+select privacy.change_policy('core.tale', 100);
+select pg_temp.work(id) from longer;
+select is((select sum(r.rows) from privacy.run as r, longer where r.run_id = longer.id), 118::numeric, 'one made shorter from the next run on');
+create temp table shipped on commit drop as select s.name, s.value from core.setting as s;
+update core.setting set value = '-5' where name in (select p.setting from privacy.policy as p where p.way = 'own_task');
+select is_empty(
+    $$select r.table_name from privacy.retention as r where r.way = 'own_task' and not r.kept_for > '0' and r.table_name <> 'core.part'$$,
+    'no table of an own task is kept for no time at all, whatever its setting says'
+);
+update core.setting as s set value = o.value from shipped as o where o.name = s.name and s.value = '-5';
 
 -- Failures.
 create table core.ref (tale_id uuid references core.tale (id));

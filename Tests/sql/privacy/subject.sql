@@ -1,6 +1,6 @@
 -- Who is meant by a name, and which legal holds are on the person.
 begin;
-select plan(31);
+select plan(32);
 set local levqor.machinery = 'on';
 
 create temp table u on commit drop as select test.make_person('zoe.quill@mail.test', 'Zoe Quill') as zoe, test.make_person('max@mail.test') as max;
@@ -23,6 +23,8 @@ select is((pg_temp.zoe()).digests[1], privacy.hash_name('user', u.zoe::text), 'f
 insert into identity.membership (account_id, user_id) select a.id, u.max from u, identity.account as a where a.name = 'Zoe Quill';
 select is((pg_temp.zoe()).accounts, '{}', 'an account that somebody else has joined is not the person''s alone');
 delete from identity.membership as m using u, identity.account as a where a.name = 'Zoe Quill' and m.account_id = a.id and m.user_id = u.max;
+select growth.ingest_events(identity.operator_account(), '[{"id": "m", "name": "visit", "user_id": "Mixed@Mail.test"}]');
+select is(cardinality((privacy.find_subject(p_email => 'mixed@mail.TEST')).persons), 1, 'an e-mail that was sent as an id is found in whatever case');
 select is((privacy.find_subject(p_email => 'nobody@mail.test')).users, '{}', 'nobody is nobody');
 select is(cardinality((privacy.find_subject(p_email => 'nobody@mail.test')).digests), 1, 'but has a hash');
 

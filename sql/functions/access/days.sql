@@ -71,6 +71,8 @@ begin
     end if;
     -- Made apart and then attached: "create table … partition of" would lock out every reader and writer.
     execute format('create table access.%I (like access.request including all)', v_name);
+    -- Also where a superuser makes it in psql.
+    execute format('alter table access.%I owner to levqor_owner', v_name);
     execute format('comment on table access.%I is %L', v_name, 'Requests of ' || p_day || ' (UTC).');
     -- Who names the partition instead of the table meets the partition's own policies.
     execute format('alter table access.%I enable row level security', v_name);
@@ -123,7 +125,7 @@ declare
     -- A day goes a quarter of an hour late: at midnight all the daily tasks run in one transaction with this one, and
     -- the lock would be held until their end.
     v_before date := (core.now() at time zone 'UTC' - interval '15 minutes')::date
-        - core.integer_setting('access.keep_days')::integer;
+        - greatest(core.integer_setting('access.keep_days'), 1)::integer;
     v_day record;
     v_dropped bigint := 0;
 begin

@@ -124,7 +124,9 @@ begin
             prelude := '';
             return;
         end if;
-        v_oldest_day := coalesce((growth.oldest_month() at time zone v_definition.time_zone)::date, date '1900-01-01');
+        v_oldest_day := coalesce(
+            ((growth.oldest_month() at time zone v_definition.time_zone) - interval '1 microsecond')::date, date '1900-01-01'
+        );
         v_days := array(
             select n.day::date
             from generate_series(greatest(p_first_month, v_oldest_day + 1)::timestamp, v_last, interval '1 day') as n (day)
@@ -151,7 +153,9 @@ begin
             prelude := '';
             return;
         end if;
-        v_oldest_day := coalesce((growth.oldest_month() at time zone v_definition.time_zone)::date, date '1900-01-01');
+        v_oldest_day := coalesce(
+            ((growth.oldest_month() at time zone v_definition.time_zone) - interval '1 microsecond')::date, date '1900-01-01'
+        );
         if (v_dimension.is_counted or p_last_month < v_dimension.next_month) and v_after is null then
             v_days := array(
                 select distinct s.day

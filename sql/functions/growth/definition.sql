@@ -119,7 +119,7 @@ declare
 begin
     perform growth.lock_account(p_account_id);
     v_definition := growth.definition_of(p_account_id);
-    v_oldest_day := coalesce((growth.oldest_month() at time zone v_definition.time_zone)::date, '-infinity');
+    v_oldest_day := coalesce(((growth.oldest_month() at time zone v_definition.time_zone) - interval '1 microsecond')::date, '-infinity');
     select array_agg(n.person_id order by n.person_id) into v_person_ids
     from (
         select p.person_id
@@ -142,7 +142,7 @@ begin
                     and (v_definition.active_names is null or e.name = any (v_definition.active_names))
             ) as d
             union all
-            -- Days up to the one on which the oldest month begins can not be counted again and keep what is set.
+            -- Days that begin before the oldest month can not be counted again and keep what is set.
             select a.person_id, a.month, growth.days_through(a.month, a.days, v_oldest_day)
             from growth.activity as a
             where a.account_id = p_account_id and a.person_id = any (v_person_ids)

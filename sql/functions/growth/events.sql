@@ -79,7 +79,8 @@ begin
                 when t.event_at > v_latest then 'in-the-future'
                 when r.id >= v_latest_id and growth.id_is_v7(r.id) then 'id-in-the-future'
                 when r.user_id is null and r.anonymous_id is null then 'nobody-named'
-                when pg_column_size(r.properties) > 1024 and octet_length(r.properties::text) > 8192 then 'properties-too-large'
+                -- As text in any case: a number of ten bytes may have 100,000 digits.
+                when pg_column_size(r.properties) > 65536 or octet_length(r.properties::text) > 8192 then 'properties-too-large'
             end as reason,
             -- An id of its own time can not have come more than a day before it: it would have been refused.
             case

@@ -21,7 +21,8 @@ begin
     end if;
     v_value := case
         when p_breakdown in ('source', 'campaign', 'medium') then growth.write_value('$' || p_breakdown)
-        when starts_with(p_breakdown, 'properties.') and length(p_breakdown) > 11 then growth.write_value(substr(p_breakdown, 12))
+        when starts_with(p_breakdown, 'properties.') and length(p_breakdown) > 11
+            then format('left(%s, 200)', growth.write_value(substr(p_breakdown, 12)))
     end;
     if v_value is null then
         raise exception using
@@ -415,10 +416,10 @@ N is N of them, and any step enters). Events of one moment are taken in the orde
 for ordered ones, other rules as in growth.window_funnel; {} is ClickHouse's default, where one event may serve two steps.
 p_exclusions: array of {"name", "filters", "after_step"}: who did that after this step (absent: any) and before the next went no
 further on that way; somebody whom only that kept back counts in excluded and nowhere else. p_breakdown: source, campaign, medium or
-properties.NAME. p_attribution: where the value is read: step_N (the event that did step N; null where it was not done),
-first_touch, last_touch (the first or last event with a value up to the entry; of sources one other than direct, if there is any).
-p_limit: so many values, those with the most entrants; all others are one row a step, with is_rest. p_has_times: false leaves the
-times out, which is faster.
+properties.NAME, of which the first 200 characters count. p_attribution: where the value is read: step_N (the event that did step N;
+null where it was not done), first_touch, last_touch (the first or last event with a value up to the entry; of sources one other than
+direct, if there is any). p_limit: so many values, those with the most entrants; all others are one row a step, with is_rest.
+p_has_times: false leaves the times out, which is faster.
 
 entered: persons who did the step before that is not optional. converted: of these, who did this one. from_first, from_previous:
 converted by persons of step 1, and by entered; null where there are none. median_, p90_: time from step 1 and from the step done

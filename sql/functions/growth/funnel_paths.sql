@@ -84,6 +84,7 @@ declare
     v_steps integer[];
     v_path bigint[];
     v_best bigint[] := '{}';
+    v_most integer;
     v_done integer;
     v_left integer;
 begin
@@ -91,8 +92,10 @@ begin
     into v_times, v_steps
     from unnest(p_times, p_steps) with ordinality as e (at, steps, n)
     where e.steps <> 0;
+    -- Who never did a step would have all windows tried for it.
+    select least(p_count, bit_count((bit_or(s.steps))::bit(32)))::integer into v_most from unnest(v_steps) as s (steps);
     for i in 1 .. coalesce(cardinality(v_times), 0) loop
-        exit when v_times[i] >= p_until or cardinality(v_best) = p_count;
+        exit when v_times[i] >= p_until or cardinality(v_best) >= v_most;
         v_path := '{}';
         v_done := 0;
         for j in i .. cardinality(v_times) loop

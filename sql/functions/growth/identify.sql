@@ -116,6 +116,15 @@ declare
     v_anonymous bigint := (growth.find_persons(p_account_id, array[null::text], array[p_anonymous_id]))[1];
     v_user_id uuid;
 begin
+    v_user_id := growth.user_of(p_user_id);
+    if v_known is null and v_user_id is not null then
+        -- The same user under another form of the id.
+        select p.person_id into v_known
+        from growth.person as p
+        where p.account_id = p_account_id and p.user_id = v_user_id
+        order by p.person_id
+        limit 1;
+    end if;
     if v_anonymous is null or v_known = v_anonymous or exists (
         select from growth.identifier as i
         where i.account_id = p_account_id and i.person_id = v_anonymous and not i.is_anonymous
@@ -126,7 +135,6 @@ begin
         perform growth.merge_persons(p_account_id, v_anonymous, v_known);
         return;
     end if;
-    v_user_id := growth.user_of(p_user_id);
     insert into growth.identifier (account_id, is_anonymous, identifier, person_id, seen_at)
     select p_account_id, false, p_user_id, v_anonymous, i.seen_at
     from growth.identifier as i
@@ -158,6 +166,8 @@ declare
     v_identifiers text[];
     v_person_ids bigint[];
     v_first_ats timestamptz[];
+    v_are_more boolean;
+    v_added bigint;
     v_same record;
 begin
     -- Anonymous persons who turn out to be a user. An anonymous id goes with the user who is named with it first.
@@ -187,35 +197,42 @@ begin
         perform growth.join_identifiers(p_account_id, v_same.user_id, v_same.anonymous_id);
     end loop;
 
-    -- New users.
-    select array_agg(n.user_id), array_agg(n.person_id), array_agg(n.first_at)
-    into v_identifiers, v_person_ids, v_first_ats
-    from (
-        select m.user_id, m.first_at, o.person_id
+    -- New users. Of one who is named in several forms of the id the first is added first, and is there for the others.
+    loop
+        select
+            array_agg(n.user_id) filter (where n.form = 1), array_agg(n.person_id) filter (where n.form = 1),
+            array_agg(n.first_at) filter (where n.form = 1), max(n.form) > 1
+        into v_identifiers, v_person_ids, v_first_ats, v_are_more
         from (
-            select e.user_id, min(e.event_at) as first_at
-            from unnest(p_user_ids, p_event_ats) as e (user_id, event_at)
-            where e.user_id is not null
-            group by e.user_id
-        ) as m
-        -- The user is found first, apart: below row-level security no index serves a comparison with what is not leakproof.
-        cross join lateral (select growth.user_of(m.user_id) as user_id offset 0) as u
-        left join lateral (
-            -- The same user under another form of the id.
-            select p.person_id
-            from growth.person as p
-            where p.account_id = p_account_id and p.user_id = u.user_id
-            order by p.person_id
-            limit 1
-        ) as o on u.user_id is not null
-        where not exists (
-            select from growth.identifier as i
-            where i.account_id = p_account_id and not i.is_anonymous and i.identifier = m.user_id
-        )
-    ) as n;
-    if v_identifiers is not null then
-        perform growth.add_identifiers(p_account_id, false, v_identifiers, v_person_ids, v_first_ats);
-    end if;
+            select
+                m.user_id, m.first_at, o.person_id,
+                row_number() over (partition by coalesce(u.user_id::text, m.user_id) order by m.user_id) as form
+            from (
+                select e.user_id, min(e.event_at) as first_at
+                from unnest(p_user_ids, p_event_ats) as e (user_id, event_at)
+                where e.user_id is not null
+                group by e.user_id
+            ) as m
+            -- The user is found first, apart: below row-level security no index serves a comparison with what is not leakproof.
+            cross join lateral (select growth.user_of(m.user_id) as user_id offset 0) as u
+            left join lateral (
+                -- The same user under another form of the id.
+                select p.person_id
+                from growth.person as p
+                where p.account_id = p_account_id and p.user_id = u.user_id
+                order by p.person_id
+                limit 1
+            ) as o on u.user_id is not null
+            where not exists (
+                select from growth.identifier as i
+                where i.account_id = p_account_id and not i.is_anonymous and i.identifier = m.user_id
+            )
+        ) as n;
+        if v_identifiers is not null then
+            perform growth.add_identifiers(p_account_id, false, v_identifiers, v_person_ids, v_first_ats);
+        end if;
+        exit when v_are_more is not true;
+    end loop;
 
     -- New anonymous ids: of the user who is named with it first, or of a person of its own.
     select array_agg(n.anonymous_id), array_agg(n.person_id), array_agg(n.first_at)
@@ -223,11 +240,17 @@ begin
     from (
         select m.anonymous_id, m.first_at, k.person_id
         from (
+            -- Events of another user, named with it later, are not its person's.
             select
-                e.anonymous_id, min(e.event_at) as first_at,
-                (array_agg(e.user_id order by e.place) filter (where e.user_id is not null))[1] as user_id
-            from unnest(p_user_ids, p_anonymous_ids, p_event_ats) with ordinality as e (user_id, anonymous_id, event_at, place)
-            where e.anonymous_id is not null
+                e.anonymous_id, min(e.event_at) filter (where e.user_id is null or e.user_id = e.first_user_id) as first_at,
+                min(e.first_user_id) as user_id
+            from (
+                select
+                    u.anonymous_id, u.user_id, u.event_at,
+                    first_value(u.user_id) over (partition by u.anonymous_id order by u.user_id is null, u.place) as first_user_id
+                from unnest(p_user_ids, p_anonymous_ids, p_event_ats) with ordinality as u (user_id, anonymous_id, event_at, place)
+                where u.anonymous_id is not null
+            ) as e
             group by e.anonymous_id
         ) as m
         left join lateral (
@@ -242,7 +265,15 @@ begin
         )
     ) as n;
     if v_identifiers is not null then
-        perform growth.add_identifiers(p_account_id, true, v_identifiers, v_person_ids, v_first_ats);
+        v_added := growth.add_identifiers(p_account_id, true, v_identifiers, v_person_ids, v_first_ats);
+        -- Added by another session meanwhile, an anonymous person may be a user who is named with it here.
+        if v_added < cardinality(v_identifiers) and not p_is_alone and exists (
+            select
+            from unnest(p_user_ids, p_anonymous_ids) as e (user_id, anonymous_id)
+            where e.user_id is not null and e.anonymous_id is not null
+        ) then
+            raise exception using errcode = 'LQUND', message = 'persons turn out to be one';
+        end if;
     end if;
     return growth.find_persons(p_account_id, p_user_ids, p_anonymous_ids);
 end;

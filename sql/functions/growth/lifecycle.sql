@@ -73,9 +73,10 @@ begin
         union all
         select c.day, c.value, c.dau, c.wau, c.mau, c.wau_calendar, c.mau_calendar
         from (
-            select s.first_day, s.last_day
-            from growth.list_stale_ranges(p_account_id, p_from, v_through, 'active') as s
-            where v_is_rolled_up
+            -- The ranges that the rollup is not read for: those up to an earlier day may be others.
+            select s.first_day, least(s.last_day, v_through) as last_day
+            from growth.list_stale_ranges(p_account_id, p_from, p_to, 'active') as s
+            where v_is_rolled_up and s.first_day <= v_through
             union all
             select greatest(v_through + 1, p_from), p_to where v_through < p_to
         ) as l
@@ -139,7 +140,8 @@ begin
             from growth.list_stale_ranges(p_account_id, v_first, v_last, p_period) as s
         );
     else
-        v_ranges := array[daterange(v_first, v_last, '[]')];
+        -- Nobody was active before 1970, and no figure is asked for from then.
+        v_ranges := array[daterange(greatest(v_first, date '1970-01-01'), v_last, '[]')];
     end if;
     return query
     with asked as materialized (

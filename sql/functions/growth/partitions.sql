@@ -75,6 +75,8 @@ begin
     end if;
     -- Made apart and then attached: "create table … partition of" would lock out every reader and writer.
     execute format('create table growth.%I (like growth.%I including all)', p_name, p_table);
+    -- Also where a superuser's event in psql came first.
+    execute format('alter table growth.%I owner to levqor_owner', p_name);
     execute format('comment on table growth.%I is %L', p_name, p_what);
     execute format('alter table growth.%I enable row level security', p_name);
     execute format('alter table growth.%I force row level security', p_name);

@@ -112,7 +112,7 @@ begin
         return;
     end if;
     v_definition := growth.definition_of(p_account_id);
-    v_oldest_day := (v_oldest_at at time zone v_definition.time_zone)::date;
+    v_oldest_day := ((v_oldest_at at time zone v_definition.time_zone) - interval '1 microsecond')::date;
     perform growth.note_stale_days(p_account_id, array[p_person_id]);
 
     select min(e.event_at) into v_first_at
@@ -132,7 +132,7 @@ begin
         group by 1
     ),
     wanted as (
-        -- Days up to the one on which the oldest month begins keep what is set.
+        -- Days that begin before the oldest month keep what is set.
         select m.month, bit_or(m.days) as days
         from (
             select c.month, c.days from counted as c
@@ -182,9 +182,11 @@ as $$
 declare
     v_from growth.person;
     v_into growth.person;
+    v_zone text;
     v_moved bigint;
 begin
     perform growth.lock_account(p_account_id);
+    v_zone := (growth.definition_of(p_account_id)).time_zone;
     perform from growth.person as p
     where p.account_id = p_account_id and p.person_id in (p_from, p_into)
     order by p.person_id
@@ -204,6 +206,11 @@ begin
         -- Who begins earlier than before has all days counted in another cohort.
         case when v_from.first_event_at < v_into.first_event_at then array[p_from, p_into] else array[p_from] end
     );
+    -- Days of events that are no activity too: they have other persons.
+    insert into growth.stale_day (account_id, day)
+    select distinct p_account_id, (e.event_at at time zone v_zone)::date
+    from growth.event as e
+    where e.account_id = p_account_id and e.person_id = p_from;
     update growth.event as e set person_id = p_into where e.account_id = p_account_id and e.person_id = p_from;
     get diagnostics v_moved = row_count;
     update growth.identifier as i set person_id = p_into where i.account_id = p_account_id and i.person_id = p_from;
@@ -227,6 +234,14 @@ begin
         user_id = coalesce(v_into.user_id, v_from.user_id),
         created_at = least(v_into.created_at, v_from.created_at)
     where p.account_id = p_account_id and p.person_id = p_into;
+    -- The one is counted as it is said now, the other not yet: counting again will not come back to p_into.
+    if exists (
+        select
+        from growth.recount as r
+        where r.account_id = p_account_id and r.after_person_id >= p_into and r.after_person_id < p_from
+    ) then
+        perform growth.recount_person(p_account_id, p_into);
+    end if;
     return v_moved;
 end;
 $$;

@@ -51,6 +51,15 @@ begin
         raise exception using
             errcode = 'LQ422', message = 'source, campaign and medium have 200 characters at most', hint = 'Shorten it.';
     end if;
+    -- Anybody sends them, and they end in tables that an operator opens with a program which takes such texts for formulas.
+    if array[v_source, v_campaign, v_medium]::text ~ '[[:cntrl:]]'
+        or exists (select from unnest(array[v_source, v_campaign, v_medium]) as v (text) where v.text ~ '^[-=+@]')
+    then
+        raise exception using
+            errcode = 'LQ422',
+            message = 'source, campaign and medium have no control characters and do not begin with = + - or @',
+            hint = 'Take what is before the first word away.';
+    end if;
     -- Whoever tells it sees no account: the row is the deployment's to write. An error switches this back with what it undoes.
     perform set_config('levqor.machinery', 'on', true);
     p_account_id := coalesce(p_account_id, identity.operator_account());
@@ -81,7 +90,8 @@ $$Note that an e-mail address came through a link. Gives the id of the referral,
 
 p_account_id: whose page it was; null: the operator's. p_email: normalised as for users. p_source: utm_source; empty or null: direct.
 p_campaign, p_medium: utm_campaign, utm_medium. A repeat counts as a touch of the row that is there. Of one address 100 are kept.
-The user with that address, if there is one, is joined. Raises LQ422 for what is no address and for texts that are too long.$$;
+The user with that address, if there is one, is joined. Raises LQ422 for what is no address, for texts that are too long, and for those
+with a control character or with = + - @ at the begin.$$;
 
 create or replace function growth.join_referral()
 returns trigger

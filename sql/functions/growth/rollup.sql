@@ -114,7 +114,9 @@ set work_mem = '64MB'
 as $$
 declare
     v_definition growth.definition := growth.definition_of(p_account_id);
-    v_oldest_day date := coalesce((growth.oldest_month() at time zone v_definition.time_zone)::date, date '1900-01-01');
+    v_oldest_day date := coalesce(
+        ((growth.oldest_month() at time zone v_definition.time_zone) - interval '1 microsecond')::date, date '1900-01-01'
+    );
     v_days date[] := array(select u.day from unnest(p_days) as u (day) where u.day > v_oldest_day);
 begin
     if v_days = '{}' then

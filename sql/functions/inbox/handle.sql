@@ -279,7 +279,7 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_before timestamptz := core.now() - make_interval(days => core.integer_setting('inbox.keep_days')::integer);
+    v_before timestamptz := core.now() - make_interval(days => greatest(core.integer_setting('inbox.keep_days'), 1)::integer);
     v_until timestamptz := clock_timestamp() + interval '5 seconds';
     v_trimmed bigint := 0;
     v_count bigint;

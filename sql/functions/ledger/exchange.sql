@@ -62,7 +62,13 @@ begin
             message = 'an exchange needs two currencies',
             hint = 'ledger.transfer() moves money within one.';
     end if;
-    v_exact := ledger.convert_minor(p_sell_minor, v_from.currency, v_to.currency, p_rate);
+    begin
+        v_exact := ledger.convert_minor(p_sell_minor, v_from.currency, v_to.currency, p_rate);
+    exception
+        when numeric_value_out_of_range then
+            raise exception using
+                errcode = 'LQ422', message = 'the amount that is bought must be at most 1000000000000000';
+    end;
     if v_exact < 1 or p_buy_minor < 1 then
         raise exception using errcode = 'LQ422', message = 'the amount that is bought must be positive';
     end if;

@@ -97,6 +97,26 @@ $$Let go what a hold reserved: select * from ledger.void(p_hold_id => '…').
 
 Raises LQ404 for an unknown hold, LQ409 for one that has ended.$$;
 
+create or replace function ledger.tell_failed(p_what text, p_account_id uuid, p_sqlstate text, p_error text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform alerts.raise(
+        'error', 'ledger', format('In some books %s', p_what),
+        jsonb_build_object(
+            'account', core.show_id('acct', p_account_id), 'sqlstate', p_sqlstate, 'error', left(p_error, 300)
+        ),
+        p_fingerprint => format('ledger/%s/%s', p_what, p_account_id)
+    );
+end;
+$$;
+comment on function ledger.tell_failed(text, uuid, text, text) is
+$$Raise an alert (error): a task of the clock failed in one set of books, and went on with the others.$$;
+
 create or replace function ledger.expire_holds(p_limit integer default 1000)
 returns bigint
 language plpgsql
@@ -108,41 +128,58 @@ declare
     v_now timestamptz := core.now();
     v_books record;
     v_specs ledger.spec[];
+    v_failed uuid[] := '{}';
+    v_failures integer;
     v_expired bigint := 0;
 begin
-    for v_books in
-        select h.account_id, array_agg(h.transfer_id) as holds, array_agg(h.from_id) || array_agg(h.to_id) as accounts
-        from (
-            select o.* from ledger.hold as o where o.state = 'open' and o.expires_at <= v_now order by o.expires_at limit p_limit
-        ) as h
-        group by h.account_id
-        order by h.account_id
     loop
-        perform
-        from ledger.account as a
-        where a.account_id = v_books.account_id and a.id = any (v_books.accounts)
-        order by a.id
-        for no key update;
-        -- A newer look than the list: one may have been posted or voided meanwhile.
-        select array_agg(
-            row(
-                t.ordinal, 'expiry', ledger.derive_id(h.transfer_id, 'expiry'), h.from_id, h.to_id, h.amount_minor,
-                o.currency, h.expires_at, null, h.transfer_id, null, null, null, null, null, null, h.amount_minor, null
-            )::ledger.spec
-            order by t.ordinal
-        )
-        into v_specs
-        from unnest(v_books.holds) with ordinality as t (id, ordinal)
-        inner join ledger.hold as h on h.account_id = v_books.account_id and h.transfer_id = t.id and h.state = 'open'
-        inner join ledger.transfer as o on o.account_id = h.account_id and o.id = h.transfer_id;
-        v_expired := v_expired + coalesce(cardinality(v_specs), 0);
-        if v_specs is not null then
-            perform ledger.make_transfers(v_books.account_id, v_specs);
-        end if;
+        v_failures := cardinality(v_failed);
+        for v_books in
+            select h.account_id, array_agg(h.transfer_id) as holds, array_agg(h.from_id) || array_agg(h.to_id) as accounts
+            from (
+                select o.*
+                from ledger.hold as o
+                where o.state = 'open' and o.expires_at <= v_now and o.account_id <> all (v_failed)
+                order by o.expires_at
+                limit p_limit - v_expired
+            ) as h
+            group by h.account_id
+            order by h.account_id
+        loop
+            begin
+                perform
+                from ledger.account as a
+                where a.account_id = v_books.account_id and a.id = any (v_books.accounts)
+                order by a.id
+                for no key update;
+                -- A newer look than the list: one may have been posted or voided meanwhile.
+                select array_agg(
+                    row(
+                        t.ordinal, 'expiry', core.new_id(), h.from_id, h.to_id, h.amount_minor, o.currency, h.expires_at, null,
+                        h.transfer_id, null, null, null, null, null, null, h.amount_minor, null
+                    )::ledger.spec
+                    order by t.ordinal
+                )
+                into v_specs
+                from unnest(v_books.holds) with ordinality as t (id, ordinal)
+                inner join ledger.hold as h on h.account_id = v_books.account_id and h.transfer_id = t.id and h.state = 'open'
+                inner join ledger.transfer as o on o.account_id = h.account_id and o.id = h.transfer_id;
+                if v_specs is not null then
+                    perform ledger.make_transfers(v_books.account_id, v_specs);
+                    v_expired := v_expired + cardinality(v_specs);
+                end if;
+            exception
+                when others then
+                    v_failed := v_failed || v_books.account_id;
+                    perform ledger.tell_failed('holds over their time are not let go', v_books.account_id, sqlstate, sqlerrm);
+            end;
+        end loop;
+        -- The next look takes what the failed ones kept from the list.
+        exit when cardinality(v_failed) = v_failures;
     end loop;
     return v_expired;
 end;
 $$;
 comment on function ledger.expire_holds(integer) is
 $$Let go the holds that are over their time, the oldest first, p_limit at most, each by a transfer of kind expiry. A task of the clock.
-Gives how many there were.$$;
+Books in which it fails are left as they are, with an alert. Gives how many there were.$$;

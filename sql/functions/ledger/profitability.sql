@@ -7,8 +7,8 @@ create or replace function ledger.profitability(
     p_account_id uuid default null
 )
 returns table (
-    currency text, revenue_minor bigint, ai_cost_minor bigint, infrastructure_minor bigint, fees_minor bigint,
-    payouts_minor bigint, total_costs_minor bigint, net_minor bigint, margin_pct numeric, payouts_pending_minor bigint
+    currency text, revenue_minor numeric, ai_cost_minor numeric, infrastructure_minor numeric, fees_minor numeric,
+    payouts_minor numeric, total_costs_minor numeric, net_minor numeric, margin_pct numeric, payouts_pending_minor numeric
 )
 language sql
 stable
@@ -39,10 +39,9 @@ as $$
         group by c.currency
     )
     select
-        s.currency, s.revenue::bigint, s.ai_cost::bigint, s.infrastructure::bigint, s.fees::bigint, s.payouts::bigint,
-        s.costs::bigint, (s.revenue - s.costs)::bigint,
+        s.currency, s.revenue, s.ai_cost, s.infrastructure, s.fees, s.payouts, s.costs, s.revenue - s.costs,
         case when s.revenue > 0 then round((s.revenue - s.costs) * 100 / s.revenue, 1) else 0 end,
-        coalesce(p.net, 0)::bigint
+        coalesce(p.net, 0)
     from sums as s
     left join pending as p on p.currency = s.currency
     where p_currency is null or s.currency = p_currency

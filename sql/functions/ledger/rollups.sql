@@ -46,8 +46,8 @@ begin
         insert into ledger.rollup as r (account_id, ledger_account_id, grain, bucket, in_minor, out_minor, entries)
         select
             e.account_id, e.ledger_account_id, g.grain, date_trunc(g.grain, e.event_at, 'UTC') as bucket,
-            coalesce(sum(e.amount_minor) filter (where e.amount_minor > 0), 0)::bigint,
-            coalesce(-sum(e.amount_minor) filter (where e.amount_minor < 0), 0)::bigint, count(*)
+            coalesce(sum(e.amount_minor) filter (where e.amount_minor > 0), 0),
+            coalesce(-sum(e.amount_minor) filter (where e.amount_minor < 0), 0), count(*)
         from entry as e
         cross join (values ('hour'), ('day'), ('month')) as g (grain)
         group by e.account_id, e.ledger_account_id, g.grain, bucket
@@ -85,34 +85,52 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_books uuid[];
-    v_accounts uuid[];
+    v_books record;
+    v_failed uuid[] := '{}';
+    v_failures integer;
+    v_accounts bigint := 0;
+    v_folded bigint := 0;
 begin
-    select array_agg(b.account_id), array_agg(b.id) into v_books, v_accounts
-    from (
-        select a.account_id, a.id
-        from (
-            select e.account_id, e.ledger_account_id as id, max(e.version) as version
-            from ledger.entry as e
-            where p_since is not null and e.created_at >= p_since
-            group by e.account_id, e.ledger_account_id
-            union all
-            select o.account_id, o.id, o.version from ledger.balance as o where p_since is null
-        ) as a
-        left join ledger.rollup_state as s on s.account_id = a.account_id and s.ledger_account_id = a.id
-        where a.version > coalesce(s.folded_version, 0)
-        order by a.version - coalesce(s.folded_version, 0) desc, a.id
-        limit p_limit
-    ) as b;
-    if v_books is null then
-        return 0;
-    end if;
-    return ledger.fold_accounts(v_books, v_accounts);
+    loop
+        v_failures := cardinality(v_failed);
+        for v_books in
+            select b.account_id, array_agg(b.account_id) as books, array_agg(b.id) as accounts
+            from (
+                select a.account_id, a.id
+                from (
+                    select e.account_id, e.ledger_account_id as id, max(e.version) as version
+                    from ledger.entry as e
+                    where p_since is not null and e.created_at >= p_since
+                    group by e.account_id, e.ledger_account_id
+                    union all
+                    select o.account_id, o.id, o.version from ledger.balance as o where p_since is null
+                ) as a
+                left join ledger.rollup_state as s on s.account_id = a.account_id and s.ledger_account_id = a.id
+                where a.version > coalesce(s.folded_version, 0) and a.account_id <> all (v_failed)
+                order by a.version - coalesce(s.folded_version, 0) desc, a.id
+                limit p_limit - v_accounts
+            ) as b
+            group by b.account_id
+            order by b.account_id
+        loop
+            begin
+                v_folded := v_folded + ledger.fold_accounts(v_books.books, v_books.accounts);
+                v_accounts := v_accounts + cardinality(v_books.accounts);
+            exception
+                when others then
+                    v_failed := v_failed || v_books.account_id;
+                    perform ledger.tell_failed('entries are not folded', v_books.account_id, sqlstate, sqlerrm);
+            end;
+        end loop;
+        -- The next look takes what the failed ones kept from the list.
+        exit when cardinality(v_failed) = v_failures;
+    end loop;
+    return v_folded;
 end;
 $$;
 comment on function ledger.fold_rollups(integer, timestamptz) is
 $$Fold the entries that are not in ledger.rollup yet, of up to p_limit accounts, those that are furthest behind first. A task of the
-clock. Gives the number of entries.
+clock. Books in which it fails are left as they are, with an alert. Gives the number of entries.
 
 p_since: only accounts with entries written since; null: looks at all accounts.$$;
 
@@ -139,7 +157,7 @@ create or replace function ledger.turnover(
     p_account_id uuid default null
 )
 returns table (
-    ledger_account_id uuid, code text, currency text, category text, in_minor bigint, out_minor bigint, net_minor bigint,
+    ledger_account_id uuid, code text, currency text, category text, in_minor numeric, out_minor numeric, net_minor numeric,
     entries bigint
 )
 language plpgsql
@@ -195,9 +213,8 @@ begin
         group by e.ledger_account_id
     )
     select
-        a.id, a.code, a.currency, a.category, (m.in_minor + coalesce(d.in_minor, 0))::bigint,
-        (m.out_minor + coalesce(d.out_minor, 0))::bigint,
-        (m.in_minor - m.out_minor + coalesce(d.in_minor - d.out_minor, 0))::bigint,
+        a.id, a.code, a.currency, a.category, m.in_minor + coalesce(d.in_minor, 0), m.out_minor + coalesce(d.out_minor, 0),
+        m.in_minor - m.out_minor + coalesce(d.in_minor - d.out_minor, 0),
         (m.entries + coalesce(d.entries, 0))::bigint
     from ledger.account as a
     left join ledger.rollup_state as s on s.account_id = a.account_id and s.ledger_account_id = a.id
@@ -252,8 +269,8 @@ create or replace function ledger.list_buckets(
     p_account_id uuid default null
 )
 returns table (
-    bucket timestamptz, ledger_account_id uuid, code text, currency text, category text, in_minor bigint, out_minor bigint,
-    net_minor bigint, entries bigint
+    bucket timestamptz, ledger_account_id uuid, code text, currency text, category text, in_minor numeric, out_minor numeric,
+    net_minor numeric, entries bigint
 )
 language plpgsql
 stable
@@ -268,8 +285,8 @@ begin
     end if;
     return query
     select
-        m.bucket, a.id, a.code, a.currency, a.category, sum(m.in_minor)::bigint, sum(m.out_minor)::bigint,
-        sum(m.in_minor - m.out_minor)::bigint, sum(m.entries)::bigint
+        m.bucket, a.id, a.code, a.currency, a.category, sum(m.in_minor), sum(m.out_minor), sum(m.in_minor - m.out_minor),
+        sum(m.entries)::bigint
     from ledger.account as a
     left join ledger.rollup_state as s on s.account_id = a.account_id and s.ledger_account_id = a.id
     cross join lateral (

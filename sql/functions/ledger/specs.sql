@@ -69,8 +69,17 @@ begin
                         then 'LQ422|the reference must have 1 to 200 characters'
                     when length(r.description) > 500 then 'LQ422|the description must have 500 characters at most'
                     when r.link is not null and r.link_id is null then 'LQ422|the link must be a UUID'
+                    -- One that was made before the reversal took the id may be sent again.
+                    when r.link_id is not null and exists (
+                        select
+                        from ledger.transfer as x
+                        where x.account_id = p_account_id and x.link_id = r.link_id and x.reverses_id is not null
+                    ) and not exists (select from ledger.transfer as x where x.account_id = p_account_id and x.id = r.id)
+                        then 'LQ422|the link is that of a reversal|Make a new id for each link.'
                     when r."user" is not null and r.user_id is null then 'LQ422|no such user'
                     when not isfinite(r.event_at) then 'LQ422|event_at must be a time'
+                    when r.event_at not between '1900-01-01 00:00:00+00' and '9999-12-31 00:00:00+00'
+                        then 'LQ422|event_at must be between 1900-01-01 and 9999-12-31'
                 end
             )::ledger.spec
             order by r.ordinal

@@ -21,10 +21,13 @@ begin
     select a.* into v_account from ledger.balance as a where a.account_id = p_account_id and a.id = p_ledger_account_id;
     perform core.raise(
         'LQLIM',
-        format('the account may not go %s zero', case when p_is_below then 'below' else 'above' end),
+        case
+            when p_minor is null then 'the balance may not go that far'
+            else format('the account may not go %s zero', case when p_is_below then 'below' else 'above' end)
+        end,
         format(
-            'With this transfer %s would stand at %s (%s, minor units), holds included.', v_account.code, p_minor,
-            v_account.currency
+            'With this transfer %s would stand at %s (%s, minor units), holds included.', v_account.code,
+            coalesce(p_minor::text, 'or hold more than ' || 9000000000000000000), v_account.currency
         ),
         'Nothing of the call was done.',
         jsonb_build_object(
@@ -35,7 +38,7 @@ begin
 end;
 $$;
 comment on function ledger.refuse_limit(uuid, uuid, uuid, boolean, bigint) is
-$$Refuse a transfer for the limit of an account. Always raises LQLIM.$$;
+$$Refuse a transfer for the limit of an account; p_minor null: for that of all numbers. Always raises LQLIM.$$;
 
 create or replace function ledger.apply_specs(p_account_id uuid, p_specs ledger.spec[])
 returns void
@@ -127,9 +130,9 @@ begin
     step as materialized (
         select
             m.ordinal, m.transfer_id, m.event_at, m.id, m.amount, z.may_be_negative, z.may_be_positive,
-            (z.balance_minor + sum(m.amount) over w)::bigint as balance,
-            (z.held_out_minor + sum(m.held_out) over w)::bigint as held_out,
-            (z.held_in_minor + sum(m.held_in) over w)::bigint as held_in,
+            z.balance_minor + sum(m.amount) over w as balance,
+            z.held_out_minor + sum(m.held_out) over w as held_out,
+            z.held_in_minor + sum(m.held_in) over w as held_in,
             z.version + count(*) filter (where m.amount <> 0) over w as version
         from move as m
         inner join unnest(v_standings) as z on z.id = m.id
@@ -139,10 +142,13 @@ begin
         select s.*
         from step as s
         where case
+            -- Numbers that do not fit into their columns.
+            when greatest(abs(s.balance), s.held_out, s.held_in) > 9000000000000000000
+                then ledger.refuse_limit(p_account_id, s.id, s.transfer_id, s.balance < 0, null)
             when not s.may_be_negative and s.balance - s.held_out < 0
-                then ledger.refuse_limit(p_account_id, s.id, s.transfer_id, true, s.balance - s.held_out)
+                then ledger.refuse_limit(p_account_id, s.id, s.transfer_id, true, (s.balance - s.held_out)::bigint)
             when not s.may_be_positive and s.balance + s.held_in > 0
-                then ledger.refuse_limit(p_account_id, s.id, s.transfer_id, false, s.balance + s.held_in)
+                then ledger.refuse_limit(p_account_id, s.id, s.transfer_id, false, (s.balance + s.held_in)::bigint)
             else true
         end
     )
@@ -150,7 +156,9 @@ begin
         account_id, ledger_account_id, version, transfer_id, amount_minor, previous_minor, current_minor, event_at,
         created_at
     )
-    select p_account_id, f.id, f.version, f.transfer_id, f.amount, f.balance - f.amount, f.balance, f.event_at, v_now
+    select
+        p_account_id, f.id, f.version, f.transfer_id, f.amount, (f.balance - f.amount)::bigint, f.balance::bigint, f.event_at,
+        v_now
     from fine as f
     where f.amount <> 0;
 

@@ -16,7 +16,7 @@ begin
     where m.ctid = any (array(
         select o.ctid
         from mail.message as o
-        where o.created_at < core.now() - make_interval(days => core.integer_setting('mail.keep_days')::integer)
+        where o.created_at < core.now() - make_interval(days => greatest(core.integer_setting('mail.keep_days'), 1)::integer)
             and not coalesce(o.account_id = any (v_held), v_held is null)
             and not (lower(o.address collate "C") = any (v_addresses))
         order by o.created_at

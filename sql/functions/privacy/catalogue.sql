@@ -217,6 +217,34 @@ $$;
 comment on function privacy.compile_condition(text) is
 $$A condition of the catalogue as SQL: {users} becomes ($1).users, a member of the privacy.subject that is its parameter.$$;
 
+create or replace function privacy.mentions(p_body bytea, p_addresses text[])
+returns boolean
+language sql
+immutable
+parallel safe
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    -- Bytes above 127 stand as \ooo, a backslash as two: any bytes can be read so, and A to Z folded.
+    select exists (
+        select
+        from (select lower(encode(p_body, 'escape') collate "C")) as b (text)
+        cross join lateral (
+            select lower(encode(convert_to(a.address, 'UTF8'), 'escape') collate "C") from unnest(p_addresses) as a (address)
+        ) as x (address)
+        where strpos(b.text, x.address) > 0 and b.text ~ concat(
+            -- Before it: no character of an address, unless it ends the escape of one that is none, of JSON or of a URL.
+            '(?:^|[^a-z0-9._+-]|\\[0-7]{3}|\\\\(?:[bfnrt]|u(?:00[0-7]|[1-9a-f][0-9a-f]{2})[0-9a-f])|%[0-9a-f]{2})',
+            '(?<!\\3(?:0[3-7]|[1-3][0-7])\\[0-7]{3})',
+            regexp_replace(x.address, '([^a-z0-9@_-])', '\\\1', 'g'),
+            '(?![a-z0-9_]|[.-]+[a-z0-9]|\\3(?:0[3-7]|[1-3][0-7])\\[0-7]{3})'
+        )
+    )
+$$;
+comment on function privacy.mentions(bytea, text[]) is
+$$Whether one of these e-mail addresses stands in a body as a whole: joann@example.org is no mention of ann@example.org. A to Z are
+folded. Letters of two bytes in UTF-8 count as characters of an address, others do not.$$;
+
 create or replace function privacy.concerns(p_lookup privacy.lookup, p_subject privacy.subject)
 returns boolean
 language sql

@@ -80,15 +80,27 @@ stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-    select e
-    from unnest(p_subject.digests) with ordinality as d (digest, place)
-    inner join privacy.tombstone as t on t.digest = d.digest
-    inner join privacy.erasure as e on e.id = t.erasure_id
-    order by e.state = 'running' desc, d.place, e.id desc
+    select f.erasure
+    from (
+        -- One that runs is the same when it reaches as far and knows the names: of less than is asked for now, it is another.
+        select e as erasure, 0::bigint as place, e.id
+        from privacy.erasure as e
+        where e.state = 'running' and e.subject ->> 'scope' is not distinct from p_subject.scope::text
+            and (e.pseudonym = p_subject.digests[1] or to_jsonb(p_subject.digests) <@ (e.subject -> 'digests'))
+        union all
+        select e, d.place, e.id
+        from unnest(p_subject.digests) with ordinality as d (digest, place)
+        inner join privacy.tombstone as t on t.digest = d.digest
+        inner join privacy.erasure as e on e.id = t.erasure_id
+        where e.state <> 'running'
+    ) as f
+    order by f.place, f.id desc
     limit 1
 $$;
 comment on function privacy.find_erasure(privacy.subject) is
-$$The erasure by which a person went, or is going, found by any of the person's names; null: there is none.$$;
+$$The erasure by which a person went, found by any of the person's names, or is going; null: there is none.
+
+One that is running is given only when it is of the same scope and knows all names that were found now.$$;
 
 create or replace function privacy.begin_erasure(p_subject privacy.subject, p_reason text)
 returns privacy.erasure
@@ -127,7 +139,12 @@ begin
     where d.digest is not null
     order by d.digest
     on conflict on constraint tombstone_pkey do update
-    set erasure_id = excluded.erasure_id, erased_at = excluded.erased_at, kind = excluded.kind, last_seq = null;
+    set
+        erasure_id = excluded.erasure_id, erased_at = excluded.erased_at, kind = excluded.kind,
+        -- By another erasure that still runs the name has gone already.
+        last_seq = case
+            when exists (select from privacy.erasure as e where e.id = t.erasure_id and e.state = 'running') then t.last_seq
+        end;
     perform audit.record('privacy.begin_erasure', core.show_id('erasure', v_erasure.id), p_subject.scope);
     perform core.hint('schedule');
     return v_erasure;
@@ -188,6 +205,42 @@ $$;
 comment on function privacy.finish_erasure(privacy.erasure, privacy.subject) is
 $$End an erasure: count what is kept, forget whom it was about, write the certificate, and its hash into the audit trail.$$;
 
+create or replace function privacy.waits_for_webhooks(p_erasure privacy.erasure)
+returns boolean
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select exists (
+        select
+        from inbox.delivery as t
+        cross join jsonb_populate_record(null::privacy.subject, p_erasure.subject) as s
+        where p_erasure.state = 'running' and t.state = 'waiting' and t.received_at <= p_erasure.requested_at
+            and (s.scope is null or t.account_id = s.scope) and privacy.mentions(t.body, s.addresses)
+    ) and exists (
+        select
+        from privacy.column_rule as r
+        where r.table_name = 'inbox.delivery' and r.path = 'mention' and r.way <> 'keep'
+    )
+$$;
+comment on function privacy.waits_for_webhooks(privacy.erasure) is
+$$Whether webhooks that name the person, and came before the erasure was asked for, are still to be handled: what they say goes after
+that, and so the erasure is not done before.$$;
+
+create or replace function privacy.stands_still(p_erasure privacy.erasure)
+returns boolean
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+    select p_erasure.held_by is not null
+        or p_erasure.pass_rows = 0 and cardinality(p_erasure.done) > 0 and privacy.waits_for_webhooks(p_erasure)
+$$;
+comment on function privacy.stands_still(privacy.erasure) is
+$$Whether another step at once would do nothing: a legal hold is in the way, or webhooks that are still to be handled.$$;
+
 create or replace function privacy.step_erasure(p_id uuid, p_seconds double precision default null)
 returns privacy.erasure
 language plpgsql
@@ -204,6 +257,7 @@ declare
     v_hold_id uuid;
     v_part record;
     v_rows bigint;
+    v_has_walked boolean := false;
 begin
     perform core.lock_holds(p_is_shared => true);
     select e.* into v_erasure from privacy.erasure as e where e.id = p_id for update;
@@ -244,13 +298,14 @@ begin
         order by l.position, l.table_name, l.path, p.leaf::text
     loop
         continue when v_part.name = any (v_erasure.done);
+        v_has_walked := true;
         if v_part.name like 'growth.identifier person %' and v_erasure.pass = 1 then
             -- From here to the end of this step nobody adds events of the person, or merges it; later nobody finds it.
             perform growth.lock_account(a.id)
             from (select distinct p.id from unnest(v_subject.person_accounts) as p (id) order by p.id) as a;
             update privacy.tombstone as t
             set last_seq = (select s.last_value from growth.event_seq as s)
-            where t.erasure_id = p_id and t.last_seq is null;
+            where (t.erasure_id = p_id or t.digest = any (v_subject.digests)) and t.last_seq is null;
         end if;
         loop
             if (v_part.lookup).handler is not null then
@@ -277,7 +332,15 @@ begin
         end if;
     end loop;
     perform set_config('levqor.retention', 'off', true);
-    if v_erasure.pass_rows = 0 then
+    if v_erasure.pass_rows = 0 and privacy.waits_for_webhooks(v_erasure) then
+        -- The whole walk is noted as done: the next step looks whether to wait on, and walks again when it need not.
+        update privacy.erasure as e
+        set counts = v_erasure.counts, pass_rows = 0, done = v_erasure.done
+        where e.id = p_id;
+        return v_erasure;
+    end if;
+    -- One that was handled just now is still there.
+    if v_erasure.pass_rows = 0 and v_has_walked and not privacy.has_rows('inbox.delivery', v_subject) then
         return privacy.finish_erasure(v_erasure, v_subject);
     end if;
     update privacy.erasure as e
@@ -292,8 +355,8 @@ $$Go on with an erasure for a while, in this transaction; gives where it stands 
 stands, so a step that is undone, or broken off by a crash, is done again.
 
 p_seconds: after so long it ends, at the next table; null: the setting privacy.erase_seconds. A step that takes the person out of the
-analytics ends at once, to let go of the account. An erasure under a legal hold stands still (held_by) until it is released. Raises
-LQ404.$$;
+analytics ends at once, to let go of the account. An erasure under a legal hold stands still (held_by) until it is released; one that
+has nothing else left to do, until webhooks that name the person and wait have been handled. Raises LQ404.$$;
 
 create or replace function privacy.erase_due()
 returns jsonb
@@ -306,20 +369,23 @@ declare
     v_id uuid;
     v_erasure privacy.erasure;
 begin
-    -- Those that are held come last, and do not keep the others waiting.
+    -- Those that stand still come last, any of them, and do not keep the others waiting.
     select e.id into v_id
     from privacy.erasure as e
+    cross join lateral privacy.stands_still(e) as s (is_still)
     where e.state = 'running'
-    order by e.held_by is not null, e.id
+    order by s.is_still, case when s.is_still then random() end, e.id
     limit 1
-    for update skip locked;
+    for update of e skip locked;
     if v_id is null then
         return '{"rows": 0, "more": false}';
     end if;
     v_erasure := privacy.step_erasure(v_id);
     return jsonb_build_object(
         'rows', v_erasure.pass_rows,
-        'more', v_erasure.held_by is null and exists (select from privacy.erasure as e where e.state = 'running'),
+        'more', v_erasure.held_by is null and exists (
+            select from privacy.erasure as e where e.state = 'running' and not privacy.stands_still(e)
+        ),
         'state', '{}'::jsonb
     );
 end;
@@ -416,7 +482,7 @@ declare
     v_plan jsonb;
     v_erasure privacy.erasure;
 begin
-    if not p_is_dry_run then
+    if p_is_dry_run is false then
         -- Two that ask for the same person: the second finds what the first has begun.
         perform pg_advisory_xact_lock(hashtextextended('privacy.erase_person', 0));
     end if;
@@ -426,7 +492,7 @@ begin
         v_plan := privacy.show_plan(v_subject);
         if (v_plan ->> 'rows')::bigint = 0 and v_erasure.id is not null then
             return privacy.show_erasure(v_erasure);
-        elsif p_is_dry_run then
+        elsif p_is_dry_run is not false then
             return jsonb_build_object('state', 'dry-run', 'subject', encode(v_subject.digests[1], 'hex')) || v_plan;
         elsif (v_plan ->> 'rows')::bigint = 0 then
             raise exception using
@@ -435,12 +501,12 @@ begin
         end if;
         perform privacy.check_holds(v_subject);
         v_erasure := privacy.begin_erasure(v_subject, p_reason);
-    elsif p_is_dry_run then
+    elsif p_is_dry_run is not false then
         return privacy.show_erasure(v_erasure);
     end if;
     while v_erasure.state = 'running' and clock_timestamp() < v_until loop
         v_erasure := privacy.step_erasure(v_erasure.id, extract(epoch from v_until - clock_timestamp())::double precision);
-        exit when v_erasure.held_by is not null;
+        exit when privacy.stands_still(v_erasure);
     end loop;
     return privacy.show_erasure(v_erasure);
 end;

@@ -52,7 +52,7 @@ declare
     v_erasure privacy.erasure;
     v_plan jsonb;
 begin
-    if not p_dry_run then
+    if p_dry_run is false then
         perform pg_advisory_xact_lock(hashtextextended('privacy.erase_person', 0));
     end if;
     v_subject := privacy.read_subject(p_user_id, p_email, p_account_id, p_identifier, p_is_anonymous, p_person_id);
@@ -60,7 +60,7 @@ begin
     if v_erasure.state is distinct from 'running' then
         v_plan := privacy.show_plan(v_subject);
         if (v_plan ->> 'rows')::bigint > 0 then
-            if p_dry_run then
+            if p_dry_run is not false then
                 perform audit.record('privacy.plan_erasure', null, v_subject.scope);
                 return http.json(200, jsonb_build_object('state', 'dry-run', 'subject', encode(v_subject.digests[1], 'hex')) || v_plan);
             end if;

@@ -11,12 +11,12 @@ as $$
     select array[
         'keys.api_key.hash', 'mail.message.unsubscribe_token', 'http.idempotency_key.fingerprint', 'http.idempotency_key.reveal',
         'privacy.export.digests', 'privacy.export.subject', 'privacy.erasure.subject', 'privacy.tombstone.digest',
-        'privacy.suppressed_address.digest'
+        'privacy.suppressed_address.digest', 'privacy.hold.reason', 'privacy.hold.released_reason', 'privacy.hold.identifiers'
     ]
 $$;
 comment on function privacy.list_hidden() is
-$$Columns that are in no export: secrets, and keyed hashes. They tell a person nothing, and somebody who has got hold of the export too
-much.$$;
+$$Columns that are in no export: secrets and keyed hashes, which tell a person nothing, and somebody who has got hold of the export too
+much; and what a legal hold is about, which may name others.$$;
 
 create or replace function privacy.list_key(p_table text)
 returns table (name text, type text, place bigint)
@@ -56,7 +56,8 @@ as $$
             exists (
                 select from privacy.column_rule as r
                 where r.table_name = p_lookup.table_name and r.path = p_lookup.path
-                    and (r.way = 'delete' or r.column_name = a.attname)
+                    -- Of what only mentions the person the rest is about others.
+                    and r.path <> 'mention' and (r.way = 'delete' or r.column_name = a.attname)
             )
             or a.atttypid = 'timestamptz'::regtype
             or a.attname in (select k.name from privacy.list_key(p_lookup.table_name) as k)

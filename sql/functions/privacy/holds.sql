@@ -45,6 +45,13 @@ as $$
             from growth.person as p
             where p.account_id = p_account_id and p.person_id = p_person_id and p.user_id = h.user_id
         )
+        or exists (
+            select
+            from growth.identifier as i
+            inner join identity.user as u
+                on i.identifier = any (array[u.email, lower(u.email), u.id::text, core.show_id('user', u.id)])
+            where i.account_id = p_account_id and i.person_id = p_person_id and not i.is_anonymous and u.id = h.user_id
+        )
 $$;
 comment on function privacy.find_holds(uuid, uuid, bigint) is
 $$The holds in force that reach rows of an account, of a user, or of a person of growth in an account. Those of a whole table are
@@ -61,7 +68,6 @@ declare
     v_accounts uuid[];
     v_users uuid[];
     v_emails text[];
-    v_persons jsonb;
     v_columns text[];
     v_conditions text[] := '{}';
     v_tells_users boolean;
@@ -111,25 +117,34 @@ begin
         );
     end if;
     if v_columns @> array['account_id uuid', 'person_id bigint'] then
-        select jsonb_agg(jsonb_build_object('a', p.account_id, 'p', p.person_id) order by p.account_id, p.person_id)
-        into v_persons
-        from (
-            select h.account_id, h.person_id from privacy.list_active_holds(p_table) as h where h.person_id is not null
-            union
-            select i.account_id, i.person_id
-            from privacy.list_active_holds(p_table) as h
-            cross join lateral jsonb_to_recordset(h.identifiers) as n (is_anonymous boolean, identifier text)
-            inner join growth.identifier as i
-                on i.account_id = h.account_id and i.is_anonymous = n.is_anonymous and i.identifier = n.identifier
-            where h.person_id is not null
-            union
-            select g.account_id, g.person_id from growth.person as g where g.user_id = any (v_users)
-        ) as p;
-        if v_persons is not null then
-            v_conditions := v_conditions || format(
-                '(t.account_id, t.person_id) in (select p.a, p.p from jsonb_to_recordset(%L) as p (a uuid, p bigint))', v_persons
-            );
-        end if;
+        v_conditions := v_conditions || array(
+            select format(
+                't.account_id = %L::uuid and t.person_id = any (%L::bigint[])', p.account_id, array_agg(p.person_id order by p.person_id)
+            )
+            from (
+                select h.account_id, h.person_id from privacy.list_active_holds(p_table) as h where h.person_id is not null
+                union
+                select i.account_id, i.person_id
+                from privacy.list_active_holds(p_table) as h
+                cross join lateral jsonb_to_recordset(h.identifiers) as n (is_anonymous boolean, identifier text)
+                inner join growth.identifier as i
+                    on i.account_id = h.account_id and i.is_anonymous = n.is_anonymous and i.identifier = n.identifier
+                where h.person_id is not null
+                union
+                select g.account_id, g.person_id from growth.person as g where g.user_id = any (v_users)
+                union
+                -- By what analytics call the user, as when the user is erased.
+                select i.account_id, i.person_id
+                from identity.user as u
+                cross join identity.account as a
+                inner join growth.identifier as i
+                    on i.account_id = a.id and not i.is_anonymous
+                        and i.identifier = any (array[u.email, lower(u.email), u.id::text, core.show_id('user', u.id)])
+                where u.id = any (v_users)
+            ) as p
+            group by p.account_id
+            order by p.account_id
+        );
     end if;
     -- A table that tells no users apart: all rows of the accounts that the user is a member of.
     if not v_tells_users then
@@ -143,16 +158,16 @@ begin
         from unnest(array['account_id', 'only_account_id']) as c (name)
         where c.name || ' uuid' = any (v_columns)
     );
-    -- A column that is null is none of what is held.
     v_conditions := array(select c.text from unnest(v_conditions) as c (text) where c.text not like '%= any (''{}''%');
     return case
-        when v_conditions = '{}' then 'false' else format('coalesce(%s, false)', array_to_string(v_conditions, ' or '))
+        when v_conditions = '{}' then 'false' else array_to_string(v_conditions, ' or ')
     end;
 end;
 $$;
 comment on function privacy.held_condition(text) is
 $$SQL condition on a row t of a table: whether a hold in force reaches it. The text false when none reaches the table, true when the
-whole table is held.
+whole table is held. Put it in parentheses: it is several, joined by or, so that indexes serve them; and a column that is null makes
+it null, so what is not held is (…) is not true.
 
 A hold on a user reaches rows that name the user by user_id, by e-mail, as actor or target, or by a person of growth; where a table
 tells no users apart, all rows of the user's accounts.$$;

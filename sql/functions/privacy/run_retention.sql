@@ -4,8 +4,8 @@
 -- gone on with from its last batch by whoever comes next: the clock, or somebody at psql.
 --
 -- Locks: the row of the run and table, skipped when somebody else works on it; the holds, shared (core.lock_holds); the old
--- rows, skipped where somebody else has them: they go with the next run. Dropping a partition takes ACCESS EXCLUSIVE on the
--- table, waits for 50 ms at most, and leaves it to the next run.
+-- rows, skipped where somebody else has them: they go with the next run. Dropping a partition takes SHARE on it while it is
+-- looked at, then ACCESS EXCLUSIVE on the table, waits for 50 ms at most, and leaves it to the next run.
 
 create or replace function privacy.begin_run(
     p_table text default null,
@@ -137,6 +137,10 @@ begin
     begin
         perform set_config('lock_timeout', '50ms', true), set_config('levqor.retention', 'on', true);
         perform core.lock_holds();
+        -- Made longer since the run began: then for this run too.
+        v_run.cutoff_at := least(v_run.cutoff_at, (
+            select core.now() - t.kept_for from privacy.retention as t where t.table_name = v_run.table_name
+        ));
         v_held := privacy.held_condition(v_run.table_name);
         v_age := privacy.age_condition(v_run.table_name, v_policy.clock_column, v_run.cutoff_at);
         if v_run.way in ('delete', 'anonymise') then
@@ -168,7 +172,8 @@ begin
     perform set_config('lock_timeout', v_lock_timeout, true), set_config('levqor.retention', v_retention, true);
     update privacy.run as r
     set
-        rows = v_new.rows, rows_are_estimated = v_new.rows_are_estimated, held = v_new.held, partitions = v_new.partitions,
+        cutoff_at = v_new.cutoff_at, rows = v_new.rows, rows_are_estimated = v_new.rows_are_estimated, held = v_new.held,
+        partitions = v_new.partitions,
         batches = r.batches + 1, longest_ms = v_new.longest_ms, worked_ms = v_new.worked_ms, batch_rows = v_new.batch_rows,
         place = v_new.place, worked_at = core.real_now()
     where r.run_id = v_run.run_id and r.table_name = v_run.table_name;

@@ -115,8 +115,14 @@ begin
         from growth.identifier as i
         where not i.is_anonymous and (p_account_id is null or i.account_id = p_account_id)
             and i.account_id in (select a.id from identity.account as a)
-            and i.identifier = any (v_subject.addresses || v_subject.actors
+            and i.identifier = any (v_subject.actors
                 || array(select u.id::text from unnest(v_subject.users || p_user_id) as u (id) where u.id is not null))
+        union
+        -- As it was sent, in whatever case.
+        select i.account_id, i.person_id
+        from growth.identifier as i
+        where not i.is_anonymous and (p_account_id is null or i.account_id = p_account_id)
+            and lower(i.identifier) = any (v_subject.addresses)
         union
         select i.account_id, i.person_id
         from growth.identifier as i
@@ -188,13 +194,72 @@ as $$
     )
     -- Of a table: of whoever has rows in it that would go.
     and (h.table_name is null or privacy.has_rows(h.table_name, p_subject))
-    order by h.placed_at, h.id
+    union
+    select r.* from privacy.find_row_holds(p_subject) as r
+    order by placed_at, id
 $$;
 comment on function privacy.find_subject_holds(privacy.subject) is
 $$The legal holds in force that keep a person from being erased.
 
-Those on the person as a user or in analytics, on an account that the person is a member of or whose analytics name the person, and
-on a table that has rows of the person which would go.$$;
+Those on the person as a user or in analytics, on an account that the person is a member of or whose analytics name the person, on
+a table that has rows of the person which would go, and those on anybody else that reach a row which would go.$$;
+
+create or replace function privacy.find_row_holds(p_subject privacy.subject)
+returns setof privacy.hold
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_lookup privacy.lookup;
+    v_held text;
+    v_row jsonb;
+    v_account_id uuid;
+begin
+    for v_lookup in
+        select l.*
+        from privacy.lookup as l
+        where exists (
+            select from privacy.column_rule as r where r.table_name = l.table_name and r.path = l.path and r.way <> 'keep'
+        ) and not exists (
+            -- Copies that pass, which no hold reaches.
+            select from privacy.policy as p where p.table_name = l.table_name and not p.heeds_holds
+        ) and exists (select from privacy.list_active_holds(l.table_name))
+        order by l.position, l.table_name, l.path
+    loop
+        continue when not privacy.concerns(v_lookup, p_subject);
+        v_held := privacy.held_condition(v_lookup.table_name);
+        continue when v_held = 'false';
+        execute format(
+            'select to_jsonb(t) from %s as t where %s and (%s) limit 1', to_regclass(v_lookup.table_name),
+            privacy.find_condition(v_lookup), v_held
+        )
+        into v_row using p_subject;
+        continue when v_row is null;
+        v_account_id := case when v_lookup.table_name = 'identity.account' then v_row ->> 'id' else v_row ->> 'account_id' end;
+        -- One is enough to refuse. Where the row does not tell which, the oldest that reaches the table.
+        return query
+        select h.*
+        from privacy.list_active_holds(v_lookup.table_name) as h
+        left join identity.user as u on u.id = h.user_id
+        order by (
+            h.id in (select f.id from privacy.find_holds(v_account_id, p_person_id => (v_row ->> 'person_id')::bigint) as f)
+            or exists (
+                select
+                from jsonb_each_text(v_row) as c
+                where c.value in (h.user_id::text, core.show_id('user', h.user_id))
+                    or c.key in ('email', 'address') and lower(c.value collate "C") = u.email
+            )
+        ) desc, exists (
+            select from identity.membership as m where m.user_id = h.user_id and m.account_id = v_account_id
+        ) desc, h.placed_at, h.id
+        limit 1;
+    end loop;
+end;
+$$;
+comment on function privacy.find_row_holds(privacy.subject) is
+$$The legal holds in force that reach rows which an erasure would remove or change, whoever they are on: for each way to rows, one.$$;
 
 create or replace function privacy.has_rows(p_table text, p_subject privacy.subject)
 returns boolean

@@ -191,12 +191,12 @@ begin
         into v_changes, v_old
         from jsonb_object_keys(p_policy.new_values) as n (name);
     end if;
-    v_free := v_old || case when p_held <> 'false' then format(' and not (%s)', p_held) else '' end;
+    v_free := v_old || case when p_held <> 'false' then format(' and (%s) is not true', p_held) else '' end;
 
     if p_run.is_dry_run then
         select r.rows, r.held, r.ms into v_rows, v_held, v_ms
         from privacy.run_timed(format(
-            'select count(*) filter (where not (%1$s)), count(*) filter (where %1$s) from only %2$s as t where %3$s',
+            'select count(*) filter (where (%1$s) is not true), count(*) filter (where %1$s) from only %2$s as t where %3$s',
             p_held, p_relation, v_old
         )) as r;
         v_run := privacy.add_time(v_run, v_ms);
@@ -217,7 +217,7 @@ begin
         if v_is_window_done and p_held <> 'false' then
             select r.held, r.ms into v_held, v_count_ms
             from privacy.run_timed(format(
-                'select 0, count(*) from only %s as t where %s and %s', p_relation, v_old, p_held
+                'select 0, count(*) from only %s as t where %s and (%s)', p_relation, v_old, p_held
             )) as r;
             v_run := privacy.add_time(v_run, v_count_ms);
             v_run.held := v_run.held + v_held;
@@ -273,7 +273,8 @@ as $$
 declare
     v_run privacy.run := p_run;
     v_next record;
-    v_has_held boolean := p_held = 'true';
+    v_staying text := p_held;
+    v_stays boolean;
     v_estimate double precision;
     v_rows bigint;
     v_ms double precision;
@@ -306,15 +307,19 @@ begin
         return v_run;
     end if;
 
-    if p_held not in ('true', 'false') then
-        execute format('select exists (select from %s as t where %s)', v_next.partition, p_held) into v_has_held;
-        if not v_has_held and p_run.way = 'drop_partition' and not p_run.is_dry_run then
-            -- Nothing of the held may come in between.
-            execute format('lock table only %s, %s in access exclusive mode', p_run.table_name, v_next.partition);
-            execute format('select exists (select from %s as t where %s)', v_next.partition, p_held) into v_has_held;
+    if p_policy.spare_if is not null and p_run.way = 'drop_partition' then
+        v_staying := format('(%s) or (%s)', p_held, p_policy.spare_if);
+    end if;
+    v_stays := v_staying = 'true';
+    if v_staying not in ('true', 'false') then
+        execute format('select exists (select from %s as t where %s)', v_next.partition, v_staying) into v_stays;
+        if not v_stays and p_run.way = 'drop_partition' and not p_run.is_dry_run then
+            -- Nothing that stays may come in between. The table is locked by the drop alone: it takes no time.
+            execute format('lock table %s in share mode', v_next.partition);
+            execute format('select exists (select from %s as t where %s)', v_next.partition, v_staying) into v_stays;
         end if;
     end if;
-    if v_has_held then
+    if v_stays then
         v_run.place := jsonb_build_object(
             'partition', v_next.partition, 'upper_bound', v_next.upper_bound, 'is_over', false
         );
@@ -343,8 +348,9 @@ begin
 end;
 $$;
 comment on function privacy.work_partition(privacy.run, privacy.policy, text, text) is
-$$One step of a run in a partitioned table: drop the oldest partition that is too old as a whole; or, where rows of it are held, one
-batch of its other rows. Of the table of an own task partitions are not dropped here. Gives the run as it is then.$$;
+$$One step of a run in a partitioned table: drop the oldest partition that is too old as a whole; or, where rows of it are held or
+spared by the policy, one batch of its other rows. Of the table of an own task partitions are not dropped here. Gives the run as it is
+then.$$;
 
 create or replace function privacy.drop_partition(p_partition regclass)
 returns integer
