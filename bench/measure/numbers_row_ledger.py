@@ -13,9 +13,10 @@ cross join lateral ledger.open_account('bench:' || n, 'USD', 'asset', p_account_
 """
 ONE = """\\set a random(1, {accounts})
 \\set b random(1, {accounts} - 1)
+\\set c case when :b >= :a then :b + 1 else :b end
 select 1 / (count(*) = 1)::integer from ledger.transfer_many(
     jsonb_build_array(jsonb_build_object(
-        'id', gen_random_uuid(), 'from', 'bench:' || :a, 'to', 'bench:' || (:b + (:b >= :a)::integer),
+        'id', gen_random_uuid(), 'from', 'bench:' || :a, 'to', 'bench:' || :c,
         'amount_minor', 100, 'currency', 'USD'
     )), '{account}'
 );

@@ -97,6 +97,9 @@ immutable
 parallel safe
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
 as $$
     select array_agg(f.is_new order by f.place)
     from (

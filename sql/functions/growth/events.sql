@@ -40,6 +40,9 @@ language plpgsql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -125,6 +128,9 @@ language plpgsql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
 as $$
 declare
     v_person_ids bigint[];
@@ -171,6 +177,8 @@ another cohort now.
 
 p_seen_ats: an event of the person happened then. The arrays go by event; only those of p_is_new count.$$;
 
+-- Plans are made once a connection, often while the partitions of the day and the month are still empty: what would be cheap then
+-- (reading all of a table) took 550 microseconds an event when they were full, and 48 by their indexes alone.
 create or replace function growth.ingest_batch(
     p_account_id uuid,
     p_events jsonb,
@@ -186,6 +194,9 @@ language plpgsql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare

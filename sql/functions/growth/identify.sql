@@ -6,6 +6,9 @@ language plpgsql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
 set plan_cache_mode = force_generic_plan
 as $$
 begin
@@ -62,6 +65,9 @@ language plpgsql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
 as $$
 declare
     v_person_ids bigint[];
@@ -160,6 +166,9 @@ language plpgsql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare

@@ -74,6 +74,9 @@ language plpgsql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
 as $$
 declare
     v_noted bigint;

@@ -108,12 +108,21 @@ declare
     v_error text;
     v_age text;
     v_held text;
+    v_rest double precision;
 begin
     -- The rows that a policy hides would be left, and holds not be heeded.
     if row_security_active('privacy.hold') and not core.is_machinery() then
         raise exception using
             errcode = 'insufficient_privilege', message = 'not every row can be seen', hint = 'set levqor.machinery = ''on''';
     end if;
+    -- Others come first: after each batch a rest, some times as long as batches take. Before any lock is taken.
+    select least(0.5, core.integer_setting('privacy.rest_ratio') * r.worked_ms / r.batches / 1000)
+    into v_rest
+    from privacy.run as r
+    where r.state = 'open' and (p_run_id is null or r.run_id = p_run_id) and r.batches > 0
+    order by r.run_id, r.table_name
+    limit 1;
+    perform pg_sleep(v_rest) where v_rest > 0;
     select r.* into v_run
     from privacy.run as r
     where r.state = 'open' and (p_run_id is null or r.run_id = p_run_id)
@@ -225,6 +234,8 @@ select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
     {"name": "privacy.run_minutes", "value": 120,
         "description": "whole number of minutes that a run of data retention may take; what is left then goes with the next one"},
+    {"name": "privacy.rest_ratio", "value": 2,
+        "description": "whole number: how many times as long as a batch of data retention takes it rests after it; 0: not at all"},
     {"name": "privacy.batch_ms", "value": 30,
         "description": "whole number of milliseconds that a batch of data retention should take: its size follows it; at least 5"}
 ]') as s (setting);
