@@ -477,7 +477,11 @@ values with nothing have no row. Raises LQ404 for the dimension, LQ422 for the r
 
 -- A question runs with the rights of who asks: of what it calls, reports may call all that only reads.
 grant execute on function
-growth.check_range(date, date, integer), growth.last_bit(integer), growth.bitmaps(uuid, text, date, date),
-growth.bitmaps_from_events(uuid, growth.dimension, text, text[], date[], bigint), growth.gap_sql(uuid, text, date, date),
-growth.count_days(uuid, date, date, text), growth.count_new(uuid, date, date, text), growth.definition_of(uuid),
-growth.oldest_month() to levqor_dba;
+growth.check_range(date, date, integer),
+growth.last_bit(integer),
+growth.bitmaps(uuid, text, date, date),
+growth.bitmaps_from_events(uuid, growth.dimension, text, text[], date[], bigint),
+growth.gap_sql(uuid, text, date, date),
+growth.count_days(uuid, date, date, text),
+growth.count_new(uuid, date, date, text)
+to levqor_dba;

@@ -420,3 +420,15 @@ $$Count cohorts and who returned, where any event starts and any event returns, 
 
 As growth.count_cohorts_by_events(). p_is_any: every event is activity. p_length: how many periods count from p_first on, 61 at most
 and no fewer than there are cohorts; cells beyond have no meaning. A dimension goes with first_time and p_is_any only.$$;
+
+grant execute on function growth.count_cohorts_by_activity(uuid, text, text, date, date, text, text, boolean, text, text[], integer, integer) to levqor_dba;
+
+grant execute on function growth.count_cohorts_by_events(uuid, text, text, date, date, text, text, text, text[], text[], text, text[], integer) to levqor_dba;
+
+grant execute on function growth.period_bits(text, date, integer) to levqor_dba;
+
+grant execute on function growth.period_step(text) to levqor_dba;
+
+grant execute on function growth.count_periods(text, date, date) to levqor_dba;
+
+grant execute on function growth.read_dimension(text, text[], growth.event) to levqor_dba;

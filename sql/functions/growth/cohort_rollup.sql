@@ -210,3 +210,7 @@ from jsonb_array_elements('[
     {"name": "growth-roll-up-cohorts", "function": "growth.roll_up_cohorts", "every": "5 minutes",
         "description": "count the cohorts of weeks and months that are over"}
 ]') as t (task);
+
+grant execute on function growth.count_cohort_columns(uuid, text, text, date[]) to levqor_dba;
+
+grant execute on function growth.list_kept_columns(uuid, text, date, date) to levqor_dba;

@@ -316,10 +316,5 @@ grant execute on function
 growth.cohort_retention(uuid, text, date, date, text, text, text, text, text, text, integer),
 growth.cohort_average(uuid, text, date, date, text, text, text, text, text, text, integer),
 growth.check_cohort_question(text, date, date, text, text, text, integer),
-growth.count_cohorts_by_rollup(uuid, text, text, date, date, integer, date[], date[]),
-growth.count_cohorts_by_activity(uuid, text, text, date, date, text, text, boolean, text, text[], integer, integer),
-growth.count_cohorts_by_events(uuid, text, text, date, date, text, text, text, text[], text[], text, text[], integer),
-growth.count_cohort_columns(uuid, text, text, date[]), growth.list_kept_columns(uuid, text, date, date),
-growth.period_bits(text, date, integer), growth.period_step(text), growth.count_periods(text, date, date),
-growth.read_dimension(text, text[], growth.event), growth.find_dimension(uuid, text), growth.definition_of(uuid)
+growth.count_cohorts_by_rollup(uuid, text, text, date, date, integer, date[], date[])
 to levqor_dba;

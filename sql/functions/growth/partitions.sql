@@ -227,3 +227,5 @@ from jsonb_array_elements('[
     {"name": "growth.keep_arrival_days", "value": 32,
         "description": "whole number of days that a repeated event is known as one, by when it came, today not counted; at least 32"}
 ]') as s (setting);
+
+grant execute on function growth.oldest_month() to levqor_dba;

@@ -254,3 +254,5 @@ were moved.
 
 first_event_at and created_at are the earlier of both; the user is that of p_into, or else that of p_from. It can not be undone. Takes
 growth.lock_account. Raises LQ404 when there is none of them, LQ422 for one and the same.$$;
+
+grant execute on function growth.definition_of(uuid) to levqor_dba;

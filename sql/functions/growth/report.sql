@@ -224,6 +224,7 @@ source null: sign-ups and revenue whose first touch nobody knows. Raises LQ422 f
 and for an unknown currency.$$;
 
 grant execute on function
-growth.source_report(uuid, date, date, text), growth.source_revenue(uuid, timestamptz, timestamptz, text),
-growth.first_touches(uuid, bigint[]), growth.check_range(date, date, integer)
+growth.source_report(uuid, date, date, text),
+growth.source_revenue(uuid, timestamptz, timestamptz, text),
+growth.first_touches(uuid, bigint[])
 to levqor_dba;

@@ -296,8 +296,10 @@ p_account_id: only the money of these books; null for all books, jobs and usage.
 expected and actual are equal; checked is the number of rows it looked at. levqor_dba sees the checks of jobs and usage as of the last
 run of the clock, in ledger.reconciliation.$$;
 grant execute on function
-ledger.reconcile(uuid), ledger.check_money(uuid), ledger.check_costs(), ledger.spending_transfer_id(uuid, date),
-ledger.derive_id(uuid, text), ledger.last_spending_day() to levqor_dba;
+ledger.reconcile(uuid),
+ledger.check_money(uuid),
+ledger.check_costs()
+to levqor_dba;
 
 create or replace function ledger.show_findings()
 returns jsonb

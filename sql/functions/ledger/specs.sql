@@ -166,3 +166,5 @@ comment on function ledger.read_specs(uuid, jsonb) is
 $$Read the transfers of a call: find accounts and holds, and say what is wrong with each (fault: SQLSTATE|message|detail).
 
 Null for an empty array. Raises LQ422 for what is no array.$$;
+
+grant execute on function ledger.derive_id(uuid, text) to levqor_dba;

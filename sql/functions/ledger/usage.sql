@@ -88,3 +88,7 @@ from jsonb_array_elements('[
     {"name": "ledger.keep_reconciliations_days", "value": 400,
         "description": "whole number of days that the findings of reconciliations are kept"}
 ]') as s (setting);
+
+grant execute on function ledger.spending_transfer_id(uuid, date) to levqor_dba;
+
+grant execute on function ledger.last_spending_day() to levqor_dba;

@@ -115,6 +115,9 @@ comment on function privacy.show_certificate(uuid) is
 $$The certificate of an erasure, to be handed out: its text, the SHA-256 of that, and the same as JSON. Raises LQ404, LQ409.$$;
 
 grant execute on function
-core.show_id(text, uuid), privacy.write_certificate(privacy.erasure), privacy.hash_certificate(privacy.erasure),
-privacy.find_certificate(uuid), privacy.verify_certificate(uuid, text), privacy.show_certificate(uuid)
+privacy.write_certificate(privacy.erasure),
+privacy.hash_certificate(privacy.erasure),
+privacy.find_certificate(uuid),
+privacy.verify_certificate(uuid, text),
+privacy.show_certificate(uuid)
 to levqor_dba;
