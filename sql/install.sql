@@ -27,6 +27,7 @@ set check_function_bodies = off;
 \ir functions/core/deploy.sql
 \ir functions/core/history.sql
 \ir functions/core/compact.sql
+\ir functions/core/partitions.sql
 \ir functions/core/held.sql
 
 \ir schema/020_http.sql

@@ -46,7 +46,7 @@ insert into dba_column (name) values
 create temp table dba_function (identity text primary key);
 insert into dba_function (identity) values
 ('growth.check_funnel_events(jsonb,text[],text)'), ('growth.check_funnel_modes(text[])'),
-('growth.count_funnel_half(uuid,jsonb,text,boolean,bigint,bigint)'), ('growth.count_simple_half(uuid,jsonb,boolean,bigint,bigint)'),
+('growth.count_funnel_part(uuid,jsonb,text,boolean,bigint,bigint)'),
 ('growth.fold_window_funnel(interval,timestamp with time zone[],integer[],text[],integer)'), ('growth.from_micros(bigint)'),
 ('growth.funnel(uuid,jsonb,timestamp with time zone,timestamp with time zone,interval,text,text[],jsonb,text,text,integer,boolean)'),
 ('growth.funnel_persons(uuid,jsonb,timestamp with time zone,timestamp with time zone,interval,text,text[],jsonb,text,integer,bigint,integer)'),
@@ -55,10 +55,10 @@ insert into dba_function (identity) values
 ('growth.read_funnel_window(interval)'), ('growth.retention_flags(boolean[])'), ('growth.to_micros(timestamp with time zone)'),
 ('growth.trace_excluding(bigint,bigint[],integer[],integer,text[],integer,integer[])'),
 ('growth.trace_funnel(bigint,bigint[],integer[],integer,text[],boolean,integer,integer[])'),
-('growth.trace_steps(bigint,integer,bigint[])'), ('growth.trace_unordered(bigint,bigint[],integer[],integer,bigint)'),
+('growth.trace_unordered(bigint,bigint[],integer[],integer,bigint)'),
 ('growth.window_funnel(interval,text[],timestamp with time zone,boolean[])'), ('growth.write_breakdown(jsonb,text,text)'),
 ('growth.write_condition(jsonb)'), ('growth.write_filter(text,jsonb)'), ('growth.write_funnel(jsonb)'),
-('growth.write_funnel_events(jsonb)'), ('growth.write_value(text)'),
+('growth.write_funnel_events(jsonb)'), ('growth.write_simple_funnel(jsonb)'), ('growth.write_value(text)'),
 ('privacy.describe_catalogue()'), ('privacy.find_certificate(uuid)'), ('privacy.hash_catalogue()'), ('privacy.hash_certificate(privacy.erasure)'),
 ('privacy.list_columns()'), ('privacy.list_unclassified()'), ('privacy.show_certificate(uuid)'),
 ('privacy.verify_certificate(uuid,text)'), ('privacy.write_certificate(privacy.erasure)'),

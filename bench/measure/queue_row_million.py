@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import psycopg
+from harness import HarnessError
 
 from .queue_stage import QueueStage
 from .report import Figure, Report, median
@@ -30,13 +31,24 @@ cross join lateral jobs.submit_jobs(a.id, (
     from generate_series(1, %(each)s) as s (n)
 )) as j
 """
-CLAIM = "select array_agg(j.id), array_agg(j.lease_token) from jobs.claim_jobs({}) as j"
+CLAIM = """
+select array_agg(j.id), array_agg(j.lease_token), array_agg(j.account_id), array_agg(j.workflow) from jobs.claim_jobs({}) as j
+"""
 CLAIMS = {
     "any job": CLAIM.format("'bench', null, %s"),
     "one workflow": CLAIM.format("'bench', '{{many-3}}', %s"),
     "one account": CLAIM.format("'bench', null, %s, 60, (select a.id from public.bench_account as a where a.n = 7)"),
 }
 COMPLETE = "select count(*) from jobs.complete_jobs(%s::uuid[], %s::bigint[])"
+# What was claimed is handed in again, so that the queue stays as it is and no claim finds nothing.
+AGAIN = """
+select count(*) from (
+    select j.account_id, jsonb_agg(jsonb_build_object('workflow', j.workflow, 'payload', '{"number": 1}'::jsonb)) as jobs
+    from unnest(%s::uuid[], %s::text[]) as j (account_id, workflow)
+    group by j.account_id
+) as s
+cross join lateral jobs.submit_jobs(s.account_id, s.jobs) as j
+"""
 
 
 class Claims:
@@ -58,18 +70,20 @@ class Claims:
         return self.connection.execute("select count(*) from jobs.waiting").fetchone()[0]
 
     def time(self, claims: int) -> dict[str, float]:
-        """Median milliseconds of each kind of claim. What is claimed is done, and handed in again at the end."""
+        """Median milliseconds of each kind of claim. What is claimed is done, and handed in again."""
         times: dict[str, list[float]] = {name: [] for name in CLAIMS}
         for number in range(claims):
             for name, query in CLAIMS.items():
                 began = time.perf_counter()
-                ids, tokens = self.connection.execute(query, (CLAIMED,)).fetchone()
+                ids, tokens, accounts, workflows = self.connection.execute(query, (CLAIMED,)).fetchone()
                 took = (time.perf_counter() - began) * 1000
                 # The first ones plan.
                 if number >= 5:
                     times[name].append(took)
-                if ids:
-                    self.connection.execute(COMPLETE, (ids, tokens))
+                if len(ids or []) != CLAIMED:
+                    raise HarnessError(f"a claim of {name} gave {len(ids or [])} jobs of {CLAIMED}")
+                self.connection.execute(COMPLETE, (ids, tokens))
+                self.connection.execute(AGAIN, (accounts, workflows))
         return {name: median(values) for name, values in times.items()}
 
 
@@ -77,7 +91,6 @@ def measure(report: Report, stage: QueueStage, plan: dict):
     stage.start_afresh()
     stage.sql(MAKE_ACCOUNTS, machinery=False)
     claims, count, many = Claims(stage), plan["claims"], plan["many"]
-    # A thousand jobs are used up by a hundred claims: fill up in between.
     few: dict[str, list[float]] = {name: [] for name in CLAIMS}
     full: dict[str, list[float]] = {name: [] for name in CLAIMS}
 

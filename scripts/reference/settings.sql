@@ -6,11 +6,14 @@ All are rows: `UPDATE` changes them, the next call feels it, and no deploy overw
 
 ## Settings
 
-Rows of `core.setting`, with the values the product ships.
+Rows of `core.setting`, with the values the product ships. A number outside of its bounds is refused.
 
-| name | value | what it does |
-| --- | --- | --- |';
-select format('| `%s` | %s | %s |', s.name, case when length(s.value::text) > 100 then 'a text' else pg_temp.code(s.value::text) end, pg_temp.cell(s.description))
+| name | value | bounds | what it does |
+| --- | --- | --- | --- |';
+select format(
+    '| `%s` | %s | %s | %s |', s.name, case when length(s.value::text) > 100 then 'a text' else pg_temp.code(s.value::text) end,
+    s.minimum || ' to ' || s.maximum, pg_temp.cell(s.description)
+)
 from core.setting as s
 where s.origin = 'file'
 order by s.name collate "C";

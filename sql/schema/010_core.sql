@@ -28,10 +28,20 @@ create table core.setting (
     name text not null,
     value jsonb not null,
     description text not null,
+    minimum numeric,
+    maximum numeric,
     origin text not null default 'local',
     local_columns text[] not null default '{}',
     constraint setting_pkey primary key (name),
-    constraint setting_origin_is_known_check check (origin in ('file', 'local'))
+    constraint setting_origin_is_known_check check (origin in ('file', 'local')),
+    -- A case, so that no text is taken for a number.
+    constraint setting_value_is_within_bounds_check check (
+        case
+            when num_nulls(minimum, maximum) = 2 then true
+            when jsonb_typeof(value) = 'number' then (value #>> '{}')::numeric >= minimum and (value #>> '{}')::numeric <= maximum
+            else false
+        end
+    )
 );
 comment on table core.setting is
 'Settings an operator may change with UPDATE; a change is felt by the next call. Deploys never overwrite a changed '
@@ -39,6 +49,8 @@ comment on table core.setting is
 comment on column core.setting.name is 'dotted name, domain first';
 comment on column core.setting.value is 'JSON value; its type is fixed by the description';
 comment on column core.setting.description is 'what it does, with type and unit';
+comment on column core.setting.minimum is 'least number that value may be; null: value is no number, or has no bounds';
+comment on column core.setting.maximum is 'greatest number that value may be; null: value is no number, or has no bounds';
 comment on column core.setting.origin is 'file: seeded by the product; local: made by the operator';
 comment on column core.setting.local_columns is 'columns the operator changed; a deploy leaves them alone';
 

@@ -39,7 +39,10 @@ create table quota.usage (
     constraint usage_month_begins_on_its_first_check check (extract(day from month) = 1),
     constraint usage_used_is_not_negative_check check (used >= 0),
     constraint usage_allowed_is_not_negative_check check (allowed >= 0)
-) with (fillfactor = 50, autovacuum_vacuum_cost_delay = 0, autovacuum_vacuum_scale_factor = 0.1);
+) with (
+    fillfactor = 50, autovacuum_vacuum_cost_delay = 0, autovacuum_vacuum_scale_factor = 0.1,
+    autovacuum_analyze_threshold = 100000, autovacuum_analyze_scale_factor = 1, vacuum_truncate = false
+);
 comment on table quota.usage is
 'Metered calls of the current month. Logged and exact. Hot: no reporting role may read it; a task moves months that are '
 'over to quota.usage_history.';

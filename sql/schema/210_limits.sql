@@ -76,7 +76,10 @@ create unlogged table limits.bucket (
     cost interval not null,
     tolerance interval not null,
     constraint bucket_pkey primary key (policy_id, subject)
-) with (fillfactor = 50, autovacuum_vacuum_cost_delay = 0, autovacuum_vacuum_scale_factor = 0.1);
+) with (
+    fillfactor = 50, autovacuum_vacuum_cost_delay = 0, autovacuum_vacuum_scale_factor = 0.1,
+    autovacuum_analyze_threshold = 100000, autovacuum_analyze_scale_factor = 1, vacuum_truncate = false
+);
 comment on table limits.bucket is
 'GCRA state. Unlogged: after a crash every bucket is empty, which admits at most one burst more. Hot: no reporting '
 'role may read it; limits.compact() keeps it small under an old snapshot.';

@@ -84,7 +84,7 @@ create table outbox.delivery (
 )
 with (
     autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0,
-    vacuum_truncate = false
+    autovacuum_analyze_threshold = 100000, autovacuum_analyze_scale_factor = 1, vacuum_truncate = false
 );
 create index delivery_wake_at_idx on outbox.delivery (wake_at);
 -- By the hash and not by the account: see outbox.message_source_idx.

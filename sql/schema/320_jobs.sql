@@ -89,7 +89,10 @@ create table jobs.waiting (
     constraint waiting_pkey primary key (account_id, job_id),
     constraint waiting_unique_while_is_known_check
     check (unique_while in ('waiting', 'active', 'active_or_succeeded', 'ever'))
-) with (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+) with (
+    fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0,
+    autovacuum_analyze_threshold = 100000, autovacuum_analyze_scale_factor = 1, vacuum_truncate = false
+);
 -- In the order of claims, for any workflow and for named ones. Delayed jobs are let in when due, so that a claim never
 -- steps over jobs that it may not take.
 create index waiting_claimable_idx on jobs.waiting (account_id, priority_rank, due_at, job_id) where not is_delayed;
@@ -134,7 +137,10 @@ create table jobs.running (
     constraint running_lease_is_bounded_check check (lease_seconds >= 1 and lease_seconds <= 86400),
     constraint running_worker_is_short_check check (length(worker) >= 1 and length(worker) <= 200),
     constraint running_progress_is_small_check check (octet_length(progress::text) <= 4096)
-) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+) with (
+    fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0,
+    autovacuum_analyze_threshold = 100000, autovacuum_analyze_scale_factor = 1, vacuum_truncate = false
+);
 comment on table jobs.running is 'Jobs that workers have, with their leases. Hot: nobody reports from it.';
 comment on column jobs.running.account_id is 'account of the job';
 comment on column jobs.running.job_id is 'the job';
@@ -367,7 +373,10 @@ create table jobs.tally_change (
     failed integer not null default 0,
     canceled integer not null default 0,
     constraint tally_change_pkey primary key (id)
-) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+) with (
+    autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0,
+    autovacuum_analyze_threshold = 100000, autovacuum_analyze_scale_factor = 1, vacuum_truncate = false
+);
 comment on table jobs.tally_change is
 'Differences of jobs.tally and jobs.hour that are not yet folded into them. Hot: nobody reports from it.';
 comment on column jobs.tally_change.id is 'running number';

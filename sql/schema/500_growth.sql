@@ -57,7 +57,8 @@ create table growth.identifier (
     person_id bigint not null,
     seen_at timestamptz,
     created_at timestamptz not null default core.now(),
-    constraint identifier_pkey primary key (account_id, is_anonymous, identifier),
+    -- With what a batch of events wants to know of each, so that the row itself need not be read.
+    constraint identifier_pkey primary key (account_id, is_anonymous, identifier) include (person_id, seen_at),
     constraint identifier_person_id_fkey foreign key (account_id, person_id) references growth.person (account_id, person_id)
     on delete cascade,
     constraint identifier_is_short_check check (length(identifier) >= 1 and length(identifier) <= 200)
@@ -144,10 +145,12 @@ create table growth.activity (
     person_id bigint not null,
     month date not null,
     days integer not null,
-    constraint activity_pkey primary key (account_id, person_id, month),
+    -- By month first: batches of events look into one or two months, whose part of the index stays near.
+    constraint activity_pkey primary key (account_id, month, person_id),
     constraint activity_month_is_first_day_check check (extract(day from month) = 1),
     constraint activity_days_are_31_bits_check check (days > 0)
 ) with (fillfactor = 80);
+create index activity_person_id_idx on growth.activity (account_id, person_id);
 comment on table growth.activity is
 'On which days each person was active: the exact base of all activity figures. Kept in step with events by whoever writes these, in '
 'the same transaction; a month without activity has no row.';
@@ -308,8 +311,6 @@ comment on column growth.dimension_activity.person_id is 'the person';
 comment on column growth.dimension_activity.month is 'first day of the month, in the time zone of the account';
 comment on column growth.dimension_activity.value is 'the value, cut to 200 characters; empty: the event has none';
 comment on column growth.dimension_activity.days is 'as in growth.activity: bit 0 is the first day of the month';
-
-create index activity_month_idx on growth.activity (account_id, month);
 
 create table growth.rollup (
     account_id uuid not null,

@@ -13,7 +13,6 @@ create table privacy.policy (
     days integer,
     setting text,
     setting_unit text,
-    setting_least integer,
     new_values jsonb,
     spare_if text,
     task text,
@@ -32,12 +31,11 @@ create table privacy.policy (
     constraint policy_days_are_1_to_36500_check check (days >= 1 and days <= 36500),
     constraint policy_age_is_told_once_check check (
         num_nonnulls(days, setting) = (way in ('drop_partition', 'delete', 'anonymise', 'own_task'))::integer
-        and (setting is null) = (setting_unit is null) and (setting_least is null or setting is not null)
+        and (setting is null) = (setting_unit is null)
     ),
     constraint policy_own_task_has_its_setting_check check (way <> 'own_task' or setting is not null and task is not null),
     constraint policy_task_is_of_own_task_or_passing_check check (task is null or way in ('own_task', 'passing')),
     constraint policy_setting_unit_is_known_check check (setting_unit in ('seconds', 'hours', 'days', 'months')),
-    constraint policy_setting_least_is_positive_check check (setting_least >= 1),
     constraint policy_clock_is_told_where_it_counts_check
     check (clock_column is not null or way in ('own_task', 'with_parent', 'passing', 'keep')),
     constraint policy_new_values_are_of_anonymise_check
@@ -62,7 +60,6 @@ comment on column privacy.policy.clock_column is
 comment on column privacy.policy.days is 'days that a row is kept; null where a setting says it, and where nothing goes by age';
 comment on column privacy.policy.setting is 'core.setting that says how long a row is kept, in place of days';
 comment on column privacy.policy.setting_unit is 'unit of the setting: seconds, hours, days or months';
-comment on column privacy.policy.setting_least is 'what counts at least, where the setting says less';
 comment on column privacy.policy.new_values is 'for anonymise: object of columns and the values they get; null empties';
 comment on column privacy.policy.spare_if is
 'SQL condition on the row t that spares it however old it is, such as work that is not over; null: none';

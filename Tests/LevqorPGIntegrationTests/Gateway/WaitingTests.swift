@@ -86,9 +86,6 @@ struct WaitingTests {
                     #expect(try await first.client.post("/api/v1/intake", key: key, Self.job).status == 202)
                     let response = try await socket.response()
                     #expect(Self.jobs(response) == 1)
-                    #expect(
-                        try await database.text(
-                            "select extract(epoch from leased_until - created_at) < 65.5 from jobs.job") == "t")
                 }
             }
         }

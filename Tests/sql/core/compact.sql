@@ -1,6 +1,6 @@
 -- Hot tables are rewritten when dead rows have made them large.
 begin;
-select plan(24);
+select plan(30);
 
 create table core.hot (id integer primary key, keep boolean not null, padding text not null default repeat('x', 500));
 alter table core.hot owner to levqor_owner;
@@ -62,7 +62,26 @@ select test.become('none');
 select is((select count(*) from limits.bucket as b where b.policy_id = 0), 100::bigint, 'with its rows');
 select is(current_setting('lock_timeout'), '7s', 'and the lock timeout is as it was');
 select dblink_exec('reader', 'commit');
-select dblink_disconnect('reader');
+
+-- An old snapshot, which keeps dead rows from being pruned, makes it worth while earlier. The writer's work is committed.
+select dblink_connect('writer', format(
+    'dbname=%s host=%s port=%s user=%s', current_database(), btrim(split_part(current_setting('unix_socket_directories'), ',', 1), ' "'),
+    current_setting('port'), session_user
+));
+create function pg_temp.write(p_query text) returns text language sql as $$select d.told from dblink('writer', p_query) as d (told text)$$;
+select dblink_exec('writer', 'create table core.small as select generate_series(1, 1000) as id');
+select is(pg_temp.write('select core.has_old_snapshot(1000000000)::text'), 'false', 'nobody holds a snapshot so old');
+select dblink_exec('reader', 'begin isolation level repeatable read');
+select d.n from dblink('reader', 'select count(*) from core.setting') as d (n bigint);
+select is(pg_temp.write($$select core.compact('core.small', 'id > 990', 1)::text$$), '0', 'a small table is left alone while the snapshot is young');
+select dblink_exec('writer', 'do $x$ begin for i in 1 .. 2100 loop perform txid_current(); commit; end loop; end $x$');
+select is(pg_temp.write('select core.has_old_snapshot(2000)::text'), 'true', 'when it is old');
+select is(pg_temp.write($$select core.compact('core.small', 'id > 990', 100000)::text$$), '0', 'one below the bound is left alone still');
+select cmp_ok(pg_temp.write($$select core.compact('core.small', 'id > 990', 1)::text$$)::bigint, '>', 0::bigint, 'but others are rewritten');
+select is(pg_temp.write('select count(*)::text from core.small'), '10', 'with what is to be kept');
+select dblink_exec('reader', 'commit');
+select dblink_exec('writer', $$drop table core.small; delete from core.compaction where table_name = 'core.small'$$);
+select dblink_disconnect('reader'), dblink_disconnect('writer');
 
 -- Rows that the caller does not see are not lost.
 select test.make_account('A') as a \gset

@@ -1,5 +1,5 @@
 begin;
-select plan(15);
+select plan(20);
 
 select core.seed('core.setting', '{name}', '{"name": "test.one", "value": 1, "description": "a number"}');
 select is((select row(s.value, s.origin)::text from core.setting as s where s.name = 'test.one'), '(1,file)', 'a row is seeded');
@@ -28,6 +28,18 @@ select is(core.setting('test.one'), '3'::jsonb, 'a setting is read');
 select throws_ok($$select core.setting('test.none')$$, 'LQ500', 'no setting named test.none', 'one that is not there is our mistake');
 select is(core.text_setting('core.environment'), 'production', 'a text is read');
 
+-- A number stays within its bounds, whoever sets it.
+select core.seed('core.setting', '{name}', '{"name": "test.days", "value": 7, "minimum": 1, "maximum": 30, "description": "days"}');
+select throws_ok(
+    format('update core.setting set value = %L where name = %L', v.value, 'test.days'), '23514', null, v.value || ' is refused'
+)
+from unnest('{0,31,"\"7\""}'::text[]) as v (value);
+update core.setting set value = '30' where name = 'test.days';
+select is(core.integer_setting('test.days'), 30::bigint, 'the greatest is taken');
+select is_empty($$select s.name from core.setting as s
+    where s.origin = 'file' and s.name not like 'test.%' and jsonb_typeof(s.value) = 'number' and num_nulls(s.minimum, s.maximum) > 0$$,
+    'each number that the product seeds has bounds');
+
 -- A route that changes gets a new version.
 select r.version as version from http.route as r where r.path = '/api/v1/keys' and r.method = 'GET' \gset
 update http.route set timeout_ms = 6000 where path = '/api/v1/keys' and method = 'GET';
@@ -45,7 +57,7 @@ select is(
     'and what was changed is noted'
 );
 select is_empty($$select from core.setting as s where s.origin = 'file' and cardinality(s.local_columns) > 0
-    and s.name not in ('test.one')$$, 'a fresh database has no local changes');
+    and s.name not like 'test.%'$$, 'a fresh database has no local changes');
 
 select * from finish();
 rollback;

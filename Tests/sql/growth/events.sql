@@ -1,6 +1,6 @@
 -- Events come in: each once, in any order, counted at once.
 begin;
-select plan(40);
+select plan(42);
 
 select core.set_test_clock('2026-11-21 12:00:00+00');
 select growth.make_partitions();
@@ -55,6 +55,19 @@ select is(row(i.accepted, i.duplicates, i.refused, i.reasons)::text, '(3,"{0,1,3
 from t, lateral (
     select jsonb_agg(jsonb_build_object('id', v.id, 'name', 'x', 'user_id', 'u') order by array_position('{0,-24,-48,-400,-1000,23,25}', v.hours)) as events from v7 as v
 ) as e, growth.ingest_events(t.b, e.events) as i;
+select is(row(i.accepted, i.duplicates)::text, '(1,{0})', 'one that came yesterday, from a clock ahead, is found among ids of today alone')
+from t, lateral (
+    select jsonb_agg(jsonb_build_object('id', e.id, 'name', 'x', 'user_id', 'u') order by e.place)
+    from (
+        select 1 as place, v.id from v7 as v where v.hours = 0
+        union all
+        select 2, overlay(jobs.first_id_at('2026-11-21 11:00:00+00')::text placing '7' from 15 for 1)::uuid
+    ) as e
+) as e (events), growth.ingest_events(t.b, e.events) as i;
+select is(row(i.accepted, i.duplicates)::text, '(1,{})', 'another origin''s is none')
+from t, lateral (
+    select jsonb_build_array(jsonb_build_object('id', v.id, 'name', 'x', 'user_id', 'u', 'origin', 'other')) from v7 as v where v.hours = 0
+) as e (events), growth.ingest_events(t.b, e.events) as i;
 
 -- Refusals.
 select is(

@@ -232,10 +232,10 @@ select is(http.purge_idempotency(), 0::bigint, 'there is no more');
 update core.setting set value = '2' where name = 'http.idempotency_hours';
 select pg_temp.close('short', 200);
 select is((select i.expires_at - core.now() from http.idempotency_key as i where i.key = 'short'), '2 hours'::interval, 'the setting says how long');
-update core.setting set value = '0' where name = 'http.idempotency_hours';
-select is(http.idempotency_interval(), '1 hour', 'an hour at least');
-update core.setting set value = '99999999999' where name = 'http.idempotency_hours';
-select is(http.idempotency_interval(), '8760 hours', 'a year at most');
+select throws_ok(
+    format('update core.setting set value = %L where name = %L', v.hours, 'http.idempotency_hours'), '23514', null, v.what
+)
+from (values ('0', 'an hour at least'), ('8761', 'a year at most')) as v (hours, what);
 update core.setting set value = '24' where name = 'http.idempotency_hours';
 
 -- Parked calls.

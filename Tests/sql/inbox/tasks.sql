@@ -1,6 +1,6 @@
 -- What the clock does for webhooks that came in.
 begin;
-select plan(11);
+select plan(12);
 
 set local levqor.machinery = 'on';
 update core.setting set value = '"development"' where name = 'core.environment';
@@ -25,7 +25,8 @@ select is(inbox.handle_step(), '{"rows": 2, "more": false, "state": {}}', 'a ste
 create function core.inbox_retry(p_event inbox.event) returns void language plpgsql as $$ begin raise exception 'not yet'; end $$;
 select inbox.change_source('a', p_handler => 'core.inbox_retry'), inbox.receive('a', '{"id": "bad"}', '{}');
 select is(inbox.handle_step(), '{"rows": 1, "more": false, "state": {}}', 'what is to be tried again later is nothing that is left');
-update core.setting set value = '-1' where name = 'inbox.keep_days';
+select throws_ok($$update core.setting set value = '0' where name = 'inbox.keep_days'$$, '23514', null, 'no day is refused');
+update core.setting set value = '1' where name = 'inbox.keep_days';
 select is(inbox.trim(), 1::bigint, 'a day is kept at least: only what is older goes');
 select ok(test.turn_clock() @> '{inbox-handle succeeded,inbox-trim succeeded}', 'the clock does both');
 

@@ -1,6 +1,6 @@
 -- Days of jobs are made ahead, indexed when they are over, and dropped when all their jobs are old and have ended.
 begin;
-select plan(18);
+select plan(19);
 
 select test.clear_jobs();
 select core.set_test_clock('2033-05-10 12:00:00+00');
@@ -49,7 +49,8 @@ select ok(
 
 select jobs.make_days(0, 0), jobs.drop_days();
 select jobs.cancel_job(null, s.id) from t, jobs.submit_job(t.a, 'w', '{}') as s;
-update core.setting set value = '-2' where name = 'jobs.keep_days';
+select throws_ok($$update core.setting set value = '0' where name = 'jobs.keep_days'$$, '23514', null, 'no day is refused');
+update core.setting set value = '1' where name = 'jobs.keep_days';
 select is(jobs.drop_days(), 0::bigint, 'a day is kept at least');
 
 -- A superuser in psql may be the first to need a partition.

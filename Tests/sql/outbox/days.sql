@@ -40,7 +40,7 @@ values (:'account', outbox.first_id_at('2030-01-01 12:00:00+00'), 'a.b', 'http:/
     (:'account', outbox.first_id_at('2030-01-02 12:00:00+00'), 'a.b', 'http://a/', '', now());
 insert into outbox.delivery (account_id, message_id, wake_at, max_attempts, account_hash)
 select account_id, id, 'infinity', 1, 0 from outbox.message where account_id = :'account';
-update core.setting set value = '1' where name = 'outbox.keep_days';
+update core.setting set value = '8' where name = 'outbox.keep_days';
 select core.set_test_clock('2030-01-10 00:14:00+00');
 -- Days before 2030 that hold real messages go too: nothing of this test is kept.
 select outbox.drop_days();

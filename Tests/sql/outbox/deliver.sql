@@ -232,7 +232,7 @@ update core.setting set value = '1048576' where name = 'outbox.floor_bytes';
 
 -- Dead rows go by rewriting.
 delete from core.compaction where table_name = 'outbox.delivery';
-update core.setting set value = '1' where name = 'outbox.compact_bytes';
+update core.setting set value = '1' where name = 'core.compact_bytes';
 select cmp_ok(outbox.compact(), '>=', 0::bigint, 'the hot table is rewritten');
 select is((select count(*) from core.compaction where table_name = 'outbox.delivery'), 1::bigint, 'which is noted');
 select is((select count(*) from outbox.delivery), 2::bigint, 'with what is still due');

@@ -75,7 +75,7 @@ select is_empty(
 update outbox.event set created_at = core.now() - interval '91 days' where id = :'event';
 update outbox.event set created_at = core.now() - interval '89 days' where id = :'unheard';
 select is(outbox.trim_events(), 1::bigint, 'after 90 days an event goes');
-update core.setting set value = '1' where name = 'outbox.keep_events_days';
+update core.setting set value = '35' where name = 'outbox.keep_events_days';
 select is(outbox.trim_events(), 1::bigint, 'or sooner');
 select is(outbox.trim_events(), 0::bigint, 'but not within a month');
 

@@ -87,13 +87,13 @@ select is(pg_temp.run('one', $$select in_flight::text from outbox.gate where acc
 
 -- The hot table is not rewritten while somebody has it, and nobody queues behind that.
 select pg_temp.run('one', $$select set_config('levqor.machinery', 'on', false)$$);
-select pg_temp.run('one', $$with u as (update core.setting set value = '1' where name = 'outbox.compact_bytes' returning 1) select count(*)::text from u$$);
+select pg_temp.run('one', $$with u as (update core.setting set value = '1' where name = 'core.compact_bytes' returning 1) select count(*)::text from u$$);
 select pg_temp.begin('two');
 select pg_temp.run('two', $$select count(*)::text from outbox.delivery where account_id = ACCOUNT$$);
 select is(pg_temp.run('one', 'select outbox.compact()::text'), '0', 'a table that is read is left alone');
 select pg_temp.commit('two');
 select is(pg_temp.run('two', $$select count(*)::text from outbox.delivery where account_id = ACCOUNT$$), '4', 'with all that is in it');
-select pg_temp.run('one', $$with u as (update core.setting set value = '4194304' where name = 'outbox.compact_bytes' returning 1) select count(*)::text from u$$);
+select pg_temp.run('one', $$with u as (update core.setting set value = '16777216' where name = 'core.compact_bytes' returning 1) select count(*)::text from u$$);
 
 select pg_temp.run('one', format('with d as (delete from outbox.%s where account_id = ACCOUNT returning 1) select count(*)::text from d', p.name))
 from unnest('{delivery,attempt,late_report,message,tally,event,endpoint}'::text[]) as p (name);

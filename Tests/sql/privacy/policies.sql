@@ -58,8 +58,7 @@ select is((select r.kept_for from privacy.retention as r where r.table_name = 'c
 select is((select r.kept_for from privacy.retention as r where r.table_name = 'core.part'), interval '25 months', 'months of the setting');
 update core.setting set value = '3' where name = 'growth.keep_months';
 select is((select r.kept_for from privacy.retention as r where r.table_name = 'core.part'), interval '3 months', 'a changed setting is felt');
-update core.setting set value = '1' where name = 'outbox.keep_days';
-select is((select r.kept_for from privacy.retention as r where r.table_name = 'outbox.message'), interval '8 days', 'what counts at least');
+select throws_ok($$update core.setting set value = '7' where name = 'outbox.keep_days'$$, '23514', null, 'one below what it may be is refused');
 select is((select r.kept_for from privacy.retention as r where r.table_name = 'http.idempotency_key'), interval '24 hours', 'hours');
 select is((select r.kept_for from privacy.retention as r where r.table_name = 'core.child'), null, 'what goes with its parent has no age');
 

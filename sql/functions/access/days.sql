@@ -70,7 +70,7 @@ begin
         return false;
     end if;
     -- Made apart and then attached: "create table … partition of" would lock out every reader and writer.
-    execute format('create table access.%I (like access.request including all)', v_name);
+    execute format('create table access.%I (like access.request including all) with (%s)', v_name, core.partition_options());
     -- Also where a superuser makes it in psql.
     execute format('alter table access.%I owner to levqor_owner', v_name);
     execute format('comment on table access.%I is %L', v_name, 'Requests of ' || p_day || ' (UTC).');
@@ -125,7 +125,7 @@ declare
     -- A day goes a quarter of an hour late: at midnight all the daily tasks run in one transaction with this one, and
     -- the lock would be held until their end.
     v_before date := (core.now() at time zone 'UTC' - interval '15 minutes')::date
-        - greatest(core.integer_setting('access.keep_days'), 1)::integer;
+        - core.integer_setting('access.keep_days')::integer;
     v_day record;
     v_dropped bigint := 0;
 begin
@@ -155,5 +155,5 @@ $$Drop the days that are older than the setting access.keep_days. A task of the 
 A day whose lock is not to be had within 50 ms stays for the next run, one with rows under a legal hold until the hold ends.$$;
 
 select core.seed('core.setting', '{name}', '{
-    "name": "access.keep_days", "value": 90,
+    "name": "access.keep_days", "value": 90, "minimum": 1, "maximum": 36500,
     "description": "whole number of days that the access record is kept, today not counted"}');

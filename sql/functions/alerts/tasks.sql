@@ -8,8 +8,8 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_before timestamptz := core.now() - make_interval(days => greatest(core.integer_setting('alerts.keep_days')::integer, 1));
-    v_stale_days integer := greatest(core.integer_setting('alerts.stale_days')::integer, 1);
+    v_before timestamptz := core.now() - make_interval(days => core.integer_setting('alerts.keep_days')::integer);
+    v_stale_days integer := core.integer_setting('alerts.stale_days')::integer;
     v_alert record;
     v_stale alerts.alert;
     v_trimmed bigint := 0;
@@ -64,11 +64,11 @@ many alerts went.$$;
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
-    {"name": "alerts.keep_days", "value": 180,
+    {"name": "alerts.keep_days", "value": 180, "minimum": 1, "maximum": 36500,
         "description": "whole number of days that resolved alerts and silences that are over are kept, at least 1"},
-    {"name": "alerts.stale_days", "value": 30,
+    {"name": "alerts.stale_days", "value": 30, "minimum": 1, "maximum": 36500,
         "description": "whole number of days after which an alert that was not raised again is resolved, at least 1"},
-    {"name": "alerts.keep_events", "value": 1000,
+    {"name": "alerts.keep_events", "value": 1000, "minimum": 1, "maximum": 1000000,
         "description": "whole number of events that are kept of each alert, the newest ones"}
 ]') as s (setting);
 select core.seed('schedule.task', '{name}', t.task)

@@ -207,5 +207,5 @@ $$Raise an alert (warning) while more messages were given up within the last hou
 resolve it then. A task of the clock. Gives how many were.$$;
 
 select core.seed('core.setting', '{name}', '{
-    "name": "alerts.dead_letters_an_hour", "value": 100,
+    "name": "alerts.dead_letters_an_hour", "value": 100, "minimum": 0, "maximum": 1000000000,
     "description": "whole number of messages that may be given up within an hour before an alert is raised"}');

@@ -275,8 +275,8 @@ all others are done, the run fails with LQ500 and the names.$$;
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
-    {"name": "bi.stand_back_snapshot_seconds", "value": 300,
+    {"name": "bi.stand_back_snapshot_seconds", "value": 300, "minimum": 0, "maximum": 1000000000,
      "description": "integer: seconds that a transaction may be open before views for BI tools are no longer refreshed beside it"},
-    {"name": "bi.stand_back_dead_rows", "value": 200000,
-     "description": "integer: dead rows in one hot table from which on views for BI tools are not refreshed"}
+    {"name": "bi.stand_back_dead_rows", "value": 200000, "minimum": -1, "maximum": 1000000000,
+     "description": "integer: dead rows in one hot table from which on views for BI tools are not refreshed; -1: always"}
 ]') as s (setting);

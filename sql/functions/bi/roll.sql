@@ -320,5 +320,5 @@ comment on function bi_store.trim_days() is
 $$Remove days older than the setting bi.keep_days. A task of the clock. Gives the rows removed.$$;
 
 select core.seed('core.setting', '{name}', '{
-    "name": "bi.keep_days", "value": 800,
+    "name": "bi.keep_days", "value": 800, "minimum": 1, "maximum": 36500,
     "description": "whole number of days that requests, deliveries, mails and events counted by day are kept for BI tools"}');

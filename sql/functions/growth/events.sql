@@ -205,9 +205,10 @@ declare
     v_definition growth.definition := growth.definition_of(p_account_id);
     v_is_good boolean[];
     v_is_new boolean[];
+    v_today_id uuid := jobs.first_id_at(p_day::timestamp at time zone 'UTC');
+    -- Behind every UUIDv7 that may have come yesterday: what is more than a day ahead is refused.
+    v_after_id uuid := jobs.first_id_at((p_day + 2)::timestamp at time zone 'UTC');
     v_old integer[];
-    v_ids uuid[];
-    v_origins text[];
     v_person_ids bigint[];
     v_places bigint[];
     v_user_ids text[];
@@ -239,34 +240,60 @@ begin
     end if;
     perform growth.make_months(v_batch.first_month, v_batch.last_month);
 
-    -- Of other days first: those are there, or never will be.
-    select array_agg(e.place) into v_old
-    from unnest(v_batch.ids, v_batch.origins) with ordinality as e (id, origin, place)
-    cross join lateral (
+    -- Of other days first: those are there, or never will be. Where all ids were made today, only a sender whose clock is ahead can
+    -- have brought one yesterday: one look for all of them, and for each only if there was such a sender.
+    if v_batch.from_day < p_day - 1 or exists (
         select
-        from growth.arrival as a
-        where a.account_id = p_account_id and a.origin = e.origin and a.event_id = e.id
-            and a.arrived_on >= v_batch.from_day and a.arrived_on < p_day
-        limit 1
-    ) as o;
+        from (select distinct b.origin from unnest(v_batch.origins) as b (origin)) as e
+        cross join lateral (
+            select
+            from growth.arrival as a
+            where a.account_id = p_account_id and a.origin = e.origin and a.arrived_on = p_day - 1
+                and a.event_id >= v_today_id and a.event_id < v_after_id
+            limit 1
+        ) as o
+    ) then
+        select array_agg(e.place) into v_old
+        from unnest(v_batch.ids, v_batch.origins) with ordinality as e (id, origin, place)
+        cross join lateral (
+            select
+            from growth.arrival as a
+            where a.account_id = p_account_id and a.origin = e.origin and a.event_id = e.id
+                and a.arrived_on >= v_batch.from_day and a.arrived_on < p_day
+            limit 1
+        ) as o;
+    end if;
     if v_old is not null then
         select array_agg(e.is_good and e.place <> all (v_old) order by e.place) into v_is_good
         from unnest(v_is_good) with ordinality as e (is_good, place);
     end if;
-    with arrived as (
-        insert into growth.arrival as a (account_id, origin, event_id, arrived_on, event_at)
+    v_is_new := v_is_good;
+    begin
+        -- Nearly always all are new: then looking first, as ON CONFLICT does, would be half of the work.
+        insert into growth.arrival (account_id, origin, event_id, arrived_on, event_at)
         select p_account_id, e.origin, e.id, p_day, e.event_at
         from unnest(v_batch.ids, v_batch.origins, v_batch.event_ats, v_is_good) as e (id, origin, event_at, is_good)
         where e.is_good
-        order by e.origin, e.id
-        on conflict do nothing
-        returning a.event_id, a.origin
-    )
-    select array_agg(a.event_id), array_agg(a.origin) into v_ids, v_origins from arrived as a;
-    accepted := coalesce(cardinality(v_ids), 0);
-    v_is_new := v_is_good;
+        order by e.origin, e.id;
+        get diagnostics accepted = row_count;
+    exception
+        when unique_violation then
+            with arrived as (
+                insert into growth.arrival as a (account_id, origin, event_id, arrived_on, event_at)
+                select p_account_id, e.origin, e.id, p_day, e.event_at
+                from unnest(v_batch.ids, v_batch.origins, v_batch.event_ats, v_is_good) as e (id, origin, event_at, is_good)
+                where e.is_good
+                order by e.origin, e.id
+                on conflict do nothing
+                returning a.event_id, a.origin
+            )
+            select count(*), growth.find_new(
+                v_batch.ids, v_batch.origins, v_is_good, array_agg(a.event_id), array_agg(a.origin)
+            )
+            into accepted, v_is_new
+            from arrived as a;
+    end;
     if accepted < v_batch.total - coalesce(cardinality(refused), 0) then
-        v_is_new := growth.find_new(v_batch.ids, v_batch.origins, v_is_good, v_ids, v_origins);
         select array_agg(e.place - 1 order by e.place) into duplicates
         from unnest(v_is_new, v_batch.is_good) with ordinality as e (is_new, is_good, place)
         where e.is_good and not e.is_new;
@@ -330,7 +357,7 @@ begin
         from happened as h
         where h.is_active
         group by h.person_id, h.month
-        order by h.person_id, h.month
+        order by h.month, h.person_id
     ) as m
     left join lateral (
         select o.days

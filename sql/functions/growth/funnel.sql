@@ -1,7 +1,8 @@
 -- Funnels over the events of an account: who entered, who went on, who stopped where, and how long it took.
 --
--- The persons are counted in two halves, by number, so that PostgreSQL can give one of them to a worker: each half reads
--- events, groups them by person, follows each person through the steps, and gives few rows. Only these are put together.
+-- The persons are counted in four parts, by number, so that PostgreSQL can share them out among itself and its workers; persons
+-- of some numbers have more events than others, and who is done first takes the next part. Each part reads events, groups
+-- them by person, follows each person through the steps, and gives few rows. Only these are put together.
 
 create or replace function growth.write_breakdown(p_plan jsonb, p_breakdown text, p_attribution text)
 returns text
@@ -67,126 +68,7 @@ $$The value by which a person p is broken down, as SQL; null for none. The argum
 Raises LQ422.$$;
 grant execute on function growth.write_breakdown(jsonb, text, text) to levqor_dba;
 
--- The fold of growth.trace_steps, in one loop over all persons: a call for each of them would cost more than the fold.
-create or replace function growth.count_simple_half(
-    p_account_id uuid, p_plan jsonb, p_has_times boolean, p_after bigint, p_up_to bigint
-)
-returns table (
-    breakdown text, reached integer, is_excluded boolean, is_open boolean, step integer, persons bigint, from_first bigint[],
-    from_previous bigint[]
-)
-language plpgsql
-stable
-parallel safe
-cost 1000000
-rows 100
-security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_count constant integer := (p_plan ->> 'count')::integer;
-    v_window constant bigint := (p_plan ->> 'window')::bigint;
-    v_open_from constant bigint := growth.to_micros(core.now()) - v_window;
-    v_is_open constant boolean := (p_plan ->> 'until')::timestamptz > core.now();
-    -- From step 1 to any step at the end of the window, in packed events.
-    v_reach constant bigint := v_window * 32 + 30;
-    v_steps integer;
-    v_events bigint[];
-    v_last_start bigint;
-    v_event bigint;
-    v_step integer;
-    v_last bigint;
-    v_is_sorted boolean;
-    v_end bigint[];
-    v_best integer;
-    v_best_end bigint;
-    v_only_first bigint := 0;
-    v_closed bigint[] := array_fill(0::bigint, array[v_count]);
-    v_open bigint[] := array_fill(0::bigint, array[v_count]);
-    v_done_steps integer[] := '{}';
-    v_done_first bigint[] := '{}';
-    v_done_previous bigint[] := '{}';
-begin
-    for v_steps, v_events, v_last_start in execute format(
-        'select bit_or(1 << (x.event & 31)::integer), array_agg(x.event), %s %s group by x.person_id '
-        'having bit_or(1 << (x.event & 31)::integer) & 2 = 2',
-        case when v_is_open then 'max(x.event) filter (where x.event & 31 = 1) >> 5' else 'null::bigint' end,
-        growth.write_funnel_events(p_plan)
-    ) using
-        p_account_id, p_after, p_up_to, (p_plan ->> 'from')::timestamptz, (p_plan ->> 'to')::timestamptz,
-        (p_plan ->> 'until')::timestamptz
-    loop
-        v_best := 1;
-        if v_steps & 6 = 6 then
-            loop
-                v_is_sorted := true;
-                v_last := v_events[1];
-                v_end := null;
-                foreach v_event in array v_events loop
-                    if v_event < v_last then
-                        v_is_sorted := false;
-                        exit;
-                    end if;
-                    v_last := v_event;
-                    v_step := v_event & 31;
-                    if v_step = 1 then
-                        v_end[1] := v_event + v_reach;
-                    elsif v_event <= v_end[v_step - 1] then
-                        v_end[v_step] := v_end[v_step - 1];
-                        if v_step > v_best then
-                            v_best := v_step;
-                            v_best_end := v_end[v_step];
-                            exit when v_step = v_count;
-                        end if;
-                    end if;
-                end loop;
-                exit when v_is_sorted;
-                v_best := 1;
-                v_events := array(select e.event from unnest(v_events) as e (event) order by e.event);
-            end loop;
-            if p_has_times and v_best > 1 then
-                v_step := 2;
-                v_best_end := v_best_end - v_reach;
-                v_last := v_best_end;
-                foreach v_event in array v_events loop
-                    if v_event & 31 = v_step and v_event > v_last then
-                        v_done_steps := v_done_steps || v_step;
-                        v_done_first := v_done_first || ((v_event >> 5) - (v_best_end >> 5));
-                        v_done_previous := v_done_previous || ((v_event >> 5) - (v_last >> 5));
-                        exit when v_step = v_best;
-                        v_step := v_step + 1;
-                        v_last := v_event;
-                    end if;
-                end loop;
-            end if;
-        elsif not v_is_open then
-            v_only_first := v_only_first + 1;
-            continue;
-        end if;
-        if v_last_start >= v_open_from and v_best < v_count then
-            v_open[v_best] := v_open[v_best] + 1;
-        else
-            v_closed[v_best] := v_closed[v_best] + 1;
-        end if;
-    end loop;
-    v_closed[1] := v_closed[1] + v_only_first;
-
-    return query
-    select null::text, r.n::integer, false, o.is_open, null::integer, r.persons, null::bigint[], null::bigint[]
-    from (values (false, v_closed), (true, v_open)) as o (is_open, persons)
-    cross join lateral unnest(o.persons) with ordinality as r (persons, n)
-    where r.persons > 0
-    union all
-    select null, null, null, null, d.step, count(*), array_agg(d.first), array_agg(d.previous)
-    from unnest(v_done_steps, v_done_first, v_done_previous) as d (step, first, previous)
-    group by d.step;
-end;
-$$;
-comment on function growth.count_simple_half(uuid, jsonb, boolean, bigint, bigint) is
-$$Part of growth.funnel: growth.count_funnel_half of a simple plan without a breakdown.$$;
-grant execute on function growth.count_simple_half(uuid, jsonb, boolean, bigint, bigint) to levqor_dba;
-
-create or replace function growth.count_funnel_half(
+create or replace function growth.count_funnel_part(
     p_account_id uuid, p_plan jsonb, p_breakdown text, p_has_times boolean, p_after bigint, p_up_to bigint
 )
 returns table (
@@ -206,52 +88,54 @@ as $$
 declare
     v_count constant integer := (p_plan ->> 'count')::integer;
     v_now constant bigint := growth.to_micros(core.now());
+    -- Whether anything but the furthest step counts.
+    v_has_steps constant boolean := p_has_times or p_plan ->> 'optional' <> '0';
     v_sql text;
 begin
-    if p_breakdown is null and (p_plan -> 'is_simple')::boolean then
-        return query select h.* from growth.count_simple_half(p_account_id, p_plan, p_has_times, p_after, p_up_to) as h;
-        return;
-    end if;
     v_sql := format(
-        'with person as materialized ('
-        'select p.path, cardinality(p.path) as reached, p.is_excluded, '
-        'not p.is_excluded and cardinality(p.path) < %s and coalesce(p.last_start >= %s, false) as is_open, %s as breakdown '
-        'from (select t.*, t.path[1] is null as is_excluded, %s as entered from (%s) as t where t.path <> ''{}'') as p), '
-        'further as materialized (select p.breakdown, p.path from person as p where p.reached > 1 and not p.is_excluded) '
+        'with person as ('
+        'select %s p.reached, p.is_excluded, '
+        'not p.is_excluded and p.reached < %s and coalesce(p.last_start >= %s, false) as is_open, %s as breakdown '
+        'from (select t.*, %s as is_excluded, %s as entered from (%s) as t) as p) '
         'select p.breakdown, p.reached, p.is_excluded, p.is_open, null::integer, count(*), null::bigint[], null::bigint[] '
         'from person as p group by 1, 2, 3, 4',
-        v_count, v_now - (p_plan ->> 'window')::bigint, coalesce(p_breakdown, 'null::text'),
+        case when v_has_steps then 'p.path,' end, v_count, v_now - (p_plan ->> 'window')::bigint,
+        coalesce(p_breakdown, 'null::text'),
+        case when p_plan ->> 'exclusion' is null then 'false' else 't.path[1] is null' end,
         -- Somebody who is excluded has no time of step 1 left in the path: the last possible one stands for it.
         'coalesce(t.path[1], t.last_start)', growth.write_funnel(p_plan)
     );
-    for k in 2 .. v_count loop
+    for k in 2 .. case when v_has_steps then v_count else 1 end loop
         v_sql := v_sql || format(
-            ' union all select f.breakdown, null, null, null, %s, count(*), %s, %s '
-            'from further as f where f.path[%s] is not null group by 1',
+            ' union all select p.breakdown, null, null, null, %s, count(*), %s, %s '
+            'from person as p where p.path[%s] is not null and not p.is_excluded group by 1',
             k,
-            case when p_has_times then format('array_agg(f.path[%s] - f.path[1])', k) else 'null' end,
+            case when p_has_times then format('array_agg(p.path[%s] - p.path[1])', k) else 'null' end,
             case
-                when p_has_times then format('array_agg(f.path[%s] - greatest(%s))', k, (
-                    select string_agg(format('f.path[%s]', b.before), ', ') from generate_series(1, k - 1) as b (before)
+                when p_has_times then format('array_agg(p.path[%s] - greatest(%s))', k, (
+                    select string_agg(format('p.path[%s]', b.before), ', ') from generate_series(1, k - 1) as b (before)
                 ))
                 else 'null'
             end,
             k
         );
     end loop;
-    return query execute v_sql
+    for breakdown, reached, is_excluded, is_open, step, persons, from_first, from_previous in execute v_sql
     using
         p_account_id, p_after, p_up_to, (p_plan ->> 'from')::timestamptz, (p_plan ->> 'to')::timestamptz,
-        (p_plan ->> 'until')::timestamptz;
+        (p_plan ->> 'until')::timestamptz
+    loop
+        return next;
+    end loop;
 end;
 $$;
-comment on function growth.count_funnel_half(uuid, jsonb, text, boolean, bigint, bigint) is
+comment on function growth.count_funnel_part(uuid, jsonb, text, boolean, bigint, bigint) is
 $$Part of growth.funnel: counts some of the persons.
 
 p_plan: of growth.plan_funnel. p_breakdown: of growth.write_breakdown, or null. p_has_times: whether times to convert are asked for.
 p_after, p_up_to: only persons whose number is above the one and not above the other; null: no bound. Rows without step: persons by
 the furthest step that they reached. Rows with step: persons who did it, and the microseconds it took each of them.$$;
-grant execute on function growth.count_funnel_half(uuid, jsonb, text, boolean, bigint, bigint) to levqor_dba;
+grant execute on function growth.count_funnel_part(uuid, jsonb, text, boolean, bigint, bigint) to levqor_dba;
 
 create or replace function growth.funnel(
     p_account_id uuid,
@@ -283,7 +167,7 @@ declare
     v_breakdown text;
     v_count integer;
     v_optional integer;
-    v_middle bigint;
+    v_cuts bigint[];
 begin
     if p_limit is null or p_limit not between 1 and 1000 then
         raise exception using errcode = 'LQ422', message = 'the limit must be between 1 and 1000';
@@ -292,22 +176,29 @@ begin
     v_breakdown := growth.write_breakdown(v_plan, p_breakdown, p_attribution);
     v_count := v_plan ->> 'count';
     v_optional := v_plan ->> 'optional';
-    select coalesce((min(p.person_id) + max(p.person_id)) / 2, 0) into v_middle from growth.person as p where p.account_id = p_account_id;
+    select array_agg(coalesce(b.first + (b.last - b.first) / 4 * n, n) order by n)
+    into v_cuts
+    from (select min(p.person_id) as first, max(p.person_id) as last from growth.person as p where p.account_id = p_account_id) as b
+    cross join generate_series(1, 3) as n;
 
     return query
     with
-    half as materialized (
-        select h.* from growth.count_funnel_half(p_account_id, v_plan, v_breakdown, p_has_times, null, v_middle) as h
+    part as materialized (
+        select c.* from growth.count_funnel_part(p_account_id, v_plan, v_breakdown, p_has_times, null, v_cuts[1]) as c
         union all
-        select h.* from growth.count_funnel_half(p_account_id, v_plan, v_breakdown, p_has_times, v_middle, null) as h
+        select c.* from growth.count_funnel_part(p_account_id, v_plan, v_breakdown, p_has_times, v_cuts[1], v_cuts[2]) as c
+        union all
+        select c.* from growth.count_funnel_part(p_account_id, v_plan, v_breakdown, p_has_times, v_cuts[2], v_cuts[3]) as c
+        union all
+        select c.* from growth.count_funnel_part(p_account_id, v_plan, v_breakdown, p_has_times, v_cuts[3], null) as c
     ),
 
     -- The values with the most entrants, each with its place; all others share one.
     weighed as (
         select
-            h.*,
-            sum(h.persons) filter (where h.step is null and not h.is_excluded) over (partition by h.breakdown) as entrants
-        from half as h
+            t.*,
+            sum(t.persons) filter (where t.step is null and not t.is_excluded) over (partition by t.breakdown) as entrants
+        from part as t
     ),
 
     ranked as materialized (

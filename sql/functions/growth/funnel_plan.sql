@@ -232,9 +232,6 @@ begin
             select jsonb_agg(growth.write_condition(s.step) order by s.n)
             from jsonb_array_elements(p_steps) with ordinality as s (step, n)
         ),
-        'has_filters', exists (
-            select from jsonb_array_elements(p_steps) as s (step) where s.step -> 'filters' <> '{}'
-        ),
         'exclusion', nullif(v_exclusion_sql, ''),
         'read_names', (
             -- In the order of the steps: the first ones happen most often, and are found first.
@@ -287,14 +284,9 @@ begin
     from jsonb_array_elements_text(p_plan -> 'conditions') with ordinality as c (condition, n);
     if v_is_simple then
         return format(
-            'from (select e.person_id, growth.to_micros(e.event_at) * 32 + case %s end as event %s%s%s '
-            'order by e.person_id, e.event_at offset 0) as x%s',
-            v_steps, v_where, v_names,
-            case
-                when (p_plan -> 'has_filters')::boolean then ''
-                else format(' and (e.name <> %L or e.event_at < $5)', p_plan -> 'names' ->> 0)
-            end,
-            case when (p_plan -> 'has_filters')::boolean then ' where x.event is not null' else '' end
+            'from (select e.person_id, e.event_at as at, case %s end as step %s%s and (e.name <> %L or e.event_at < $5) '
+            'order by e.person_id, e.event_at offset 0) as x',
+            v_steps, v_where, v_names, p_plan -> 'names' ->> 0
         );
     end if;
     return format(
@@ -306,12 +298,79 @@ begin
 end;
 $$;
 comment on function growth.write_funnel_events(jsonb) is
-$$The events that a plan of growth.plan_funnel reads, as the FROM of a query: person_id and event (packed as in growth.trace_steps)
-of a simple plan, otherwise person_id, at (microseconds), steps and exclusions (bits). In the order of persons and their events,
-which the primary key has.
+$$The events that a plan of growth.plan_funnel reads, as the FROM of a query: person_id, at and step (null: none) of a simple plan,
+otherwise person_id, at (microseconds), steps and exclusions (bits). In the order of persons and their events, which the primary
+key has.
 
 $1: account. $2, $3: only persons after and up to this one; null: all. $4, $5, $6: from, to and until of the plan.$$;
 grant execute on function growth.write_funnel_events(jsonb) to levqor_dba;
+
+create or replace function growth.write_simple_funnel(p_plan jsonb)
+returns text
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_count constant integer := (p_plan ->> 'count')::integer;
+    -- The latest step 1 up to the step 2 that is tried, and the end of its window.
+    c_start constant text := 'width_bucket(u.at, p.s1)';
+    v_end constant text := format('p.s1[%s] + %s * interval ''1 microsecond''', c_start, p_plan ->> 'window');
+    -- How many of a step came before the step before it, and the first that did not.
+    c_before constant text := 'width_bucket(%2$s - interval ''1 microsecond'', p.s%1$s)';
+    c_next constant text := format('p.s%%1$s[%s + 1]', c_before);
+    v_at text[] := '{null,u.at}';
+    v_time text[] := array['p.s1[coalesce(p.best & 268435455, 1)]'];
+    v_path text := format('growth.to_micros(%s)', v_time[1]);
+    v_best text := 'null';
+    v_arrays text;
+begin
+    select string_agg(format('array_agg(x.at) filter (where x.step = %s) as s%s', k, k), ', ' order by k)
+    into v_arrays
+    from generate_series(1, v_count) as k;
+    for k in 2 .. v_count loop
+        v_at[k] := case when k = 2 then 'u.at' else format(c_next, k, v_at[k - 1]) end;
+        v_time[k] := format(c_next, k, v_time[k - 1]);
+        v_path := v_path || format(', case when p.best >> 56 >= %s then growth.to_micros(%s) end', k, v_time[k]);
+    end loop;
+    -- The furthest step; of attempts as far the one that was there first; of these the one that began last.
+    for k in reverse v_count .. 2 loop
+        v_best := format(
+            'case when %s <= %s then %s end', v_at[k], v_end,
+            format(
+                'coalesce(%s, (%s::bigint << 56) | ((268435455 - %s)::bigint << 28) | %s)',
+                v_best, k, format(c_before, k, case when k = 2 then 'u.at' else v_at[k - 1] end), c_start
+            )
+        );
+    end loop;
+    return format(
+        'select p.person_id, coalesce(p.best >> 56, 1)::integer as reached, (array[%s])[:coalesce(p.best >> 56, 1)] as path, '
+        'growth.to_micros(p.s1[cardinality(p.s1)]) as last_start from ('
+        'select p.*, %s as best from (select x.person_id, %s %s group by x.person_id offset 0) as p '
+        'where p.s1 is not null offset 0) as p offset 0',
+        v_path,
+        case
+            when v_count = 1 then 'null::bigint'
+            else format(
+                'case when p.s1[1] <= p.s2[cardinality(p.s2)] then '
+                '(select max(%s) from (select unnest(p.s2) as at offset 0) as u) end',
+                v_best
+            )
+        end,
+        v_arrays, growth.write_funnel_events(p_plan)
+    );
+end;
+$$;
+comment on function growth.write_simple_funnel(jsonb) is
+$$Part of growth.write_funnel: the query of a simple plan, as SQL alone, because a call for each person would cost more than the rest.
+
+The times of each step of a person are an array, s1, s2, …, in their order, so width_bucket finds by halving which of them was the
+last before a time, or the first after one. Each step 2 is tried with the latest step 1 up to it and the first of each further step
+after it: no other choice goes further. best is the best try as one number: the step that it reached, how many of that step came
+before it (counted down from 2^28 - 1), and which step 1 it began with. An array has fewer than 2^28 elements.$$;
+grant execute on function growth.write_simple_funnel(jsonb) to levqor_dba;
 
 create or replace function growth.write_funnel(p_plan jsonb)
 returns text
@@ -329,14 +388,12 @@ declare
     v_events constant text := 'array_agg(x.at), array_agg(x.steps)';
 begin
     if (p_plan -> 'is_simple')::boolean then
-        return format(
-            'select x.person_id, growth.trace_steps(%s, %s, array_agg(x.event)) as path, '
-            'max(x.event) filter (where x.event & 31 = 1) >> 5 as last_start %s group by x.person_id having bool_or(x.event & 31 = 1)',
-            v_window, v_count, growth.write_funnel_events(p_plan)
-        );
+        return growth.write_simple_funnel(p_plan);
     end if;
     return format(
-        'select x.person_id, %s as path, max(x.at) filter (where %s) as last_start %s group by x.person_id having bool_or(%s)',
+        'select t.*, cardinality(t.path) as reached from ('
+        'select x.person_id, %s as path, max(x.at) filter (where %s) as last_start %s group by x.person_id having bool_or(%s)'
+        ') as t where t.path <> ''{}'' offset 0',
         case
             when v_is_unordered then format('growth.trace_unordered(%s, %s, %s, growth.to_micros($5))', v_window, v_events, v_count)
             when p_plan ->> 'exclusion' is not null then format(
@@ -355,6 +412,7 @@ begin
 end;
 $$;
 comment on function growth.write_funnel(jsonb) is
-$$The query that a plan of growth.plan_funnel means: one row a person, with path (see growth.trace_funnel; empty: did not enter) and
-last_start, the microsecond of the last event with which the person could enter. Parameters as in growth.write_funnel_events.$$;
+$$The query that a plan of growth.plan_funnel means: one row a person who entered, with path (see growth.trace_funnel), reached (the
+furthest step) and last_start, the microsecond of the last event with which the person could enter. What is not asked of it is not
+computed. Parameters as in growth.write_funnel_events.$$;
 grant execute on function growth.write_funnel(jsonb) to levqor_dba;

@@ -74,7 +74,7 @@ begin
         return false;
     end if;
     -- Made apart and then attached: "create table … partition of" would lock out every reader and writer.
-    execute format('create table growth.%I (like growth.%I including all)', p_name, p_table);
+    execute format('create table growth.%I (like growth.%I including all) with (%s)', p_name, p_table, core.partition_options());
     -- Also where a superuser's event in psql came first.
     execute format('alter table growth.%I owner to levqor_owner', p_name);
     execute format('comment on table growth.%I is %L', p_name, p_what);
@@ -196,7 +196,7 @@ set lock_timeout = '50ms'
 as $$
 declare
     v_before date := (core.now() at time zone 'UTC' - interval '15 minutes')::date
-        - greatest(core.integer_setting('growth.keep_arrival_days'), 32)::integer;
+        - core.integer_setting('growth.keep_arrival_days')::integer;
     v_day record;
     v_dropped bigint := 0;
 begin
@@ -222,9 +222,9 @@ A day whose lock is not to be had within 50 ms stays for the next run.$$;
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
-    {"name": "growth.keep_months", "value": 25,
+    {"name": "growth.keep_months", "value": 25, "minimum": 1, "maximum": 1200,
         "description": "months that events are kept, by when they happened, this month not counted; older ones are not taken"},
-    {"name": "growth.keep_arrival_days", "value": 32,
+    {"name": "growth.keep_arrival_days", "value": 32, "minimum": 32, "maximum": 3650,
         "description": "whole number of days that a repeated event is known as one, by when it came, today not counted; at least 32"}
 ]') as s (setting);
 

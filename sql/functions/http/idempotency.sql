@@ -213,7 +213,7 @@ stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-    select make_interval(hours => least(greatest(core.integer_setting('http.idempotency_hours'), 1), 8760)::integer)
+    select make_interval(hours => core.integer_setting('http.idempotency_hours')::integer)
 $$;
 comment on function http.idempotency_interval() is
 $$How long an answer is kept for its Idempotency-Key, by the setting http.idempotency_hours: an hour to a year.$$;
@@ -424,5 +424,5 @@ select core.seed_error_codes('[
 ]');
 
 select core.seed('core.setting', '{name}', '{
-    "name": "http.idempotency_hours", "value": 24,
+    "name": "http.idempotency_hours", "value": 24, "minimum": 1, "maximum": 8760,
     "description": "integer: hours that an answer is kept for its Idempotency-Key, 1 to 8760"}');

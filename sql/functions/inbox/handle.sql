@@ -279,7 +279,7 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_before timestamptz := core.now() - make_interval(days => greatest(core.integer_setting('inbox.keep_days'), 1)::integer);
+    v_before timestamptz := core.now() - make_interval(days => core.integer_setting('inbox.keep_days')::integer);
     v_until timestamptz := clock_timestamp() + interval '5 seconds';
     v_trimmed bigint := 0;
     v_count bigint;
@@ -320,6 +320,6 @@ select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
     {"name": "inbox.retry_plan", "value": [10, 60, 300, 1800, 7200, 21600, 43200, 86400],
         "description": "array of seconds: the waits between attempts to handle a webhook that came in, each a tenth shorter or longer at random; when it is used up the delivery is dead"},
-    {"name": "inbox.keep_days", "value": 30,
+    {"name": "inbox.keep_days", "value": 30, "minimum": 1, "maximum": 36500,
         "description": "whole number of days that webhooks that came in are kept, and that a repeat of one is known as such"}
 ]') as s (setting);

@@ -811,11 +811,12 @@ those of all, in fair turns. An empty list (or 204 when the server shuts down) m
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
-    {"name": "jobs.retry_base_seconds", "value": 5,
+    {"name": "jobs.retry_base_seconds", "value": 5, "minimum": 0, "maximum": 86400,
         "description": "integer: wait after the first failed attempt; it doubles with each"},
-    {"name": "jobs.worker_seen_seconds", "value": 10,
+    {"name": "jobs.worker_seen_seconds", "value": 10, "minimum": 1, "maximum": 3600,
         "description": "integer: how often at most it is noted that a worker was seen"},
-    {"name": "jobs.retry_cap_seconds", "value": 3600, "description": "integer: longest wait between two attempts"}
+    {"name": "jobs.retry_cap_seconds", "value": 3600, "minimum": 0, "maximum": 604800,
+        "description": "integer: longest wait between two attempts"}
 ]') as s (setting);
 
 select http.register_route('POST', '/api/v1/worker/claim', 'api.claim_jobs', p_scopes => '{jobs:work}',

@@ -66,7 +66,7 @@ begin
         return false;
     end if;
     -- Made apart and then attached: "create table … partition of" would lock out every reader and writer.
-    execute format('create table jobs.%I (like jobs.%I including all)', v_name, p_table);
+    execute format('create table jobs.%I (like jobs.%I including all) with (%s)', v_name, p_table, core.partition_options());
     -- Also where a superuser's job in psql came first.
     execute format('alter table jobs.%I owner to levqor_owner', v_name);
     execute format('comment on table jobs.%I is %L', v_name, 'Jobs handed in on ' || p_day || ' (UTC): ' || p_table || '.');
@@ -148,7 +148,7 @@ set lock_timeout = '50ms'
 as $$
 declare
     v_before date := (core.now() at time zone 'UTC' - interval '15 minutes')::date
-        - greatest(core.integer_setting('jobs.keep_days'), 1)::integer;
+        - core.integer_setting('jobs.keep_days')::integer;
     v_before_id uuid;
     v_day record;
     v_dropped bigint := 0;
@@ -186,7 +186,7 @@ begin
         select from jobs.submission as s where s.account_id = k.account_id and s.id = k.job_id
     ) and not coalesce(k.account_id = any (v_held_keys), v_held_keys is null);
     delete from jobs.hour as h
-    where h.hour < core.now() - make_interval(days => greatest(core.integer_setting('jobs.keep_hours_days'), 1)::integer)
+    where h.hour < core.now() - make_interval(days => core.integer_setting('jobs.keep_hours_days')::integer)
         and not coalesce(h.account_id = any (v_held), v_held is null);
     delete from jobs.worker as w where w.last_seen_at < core.now() - interval '1 day';
     delete from jobs.tally as t
@@ -202,8 +202,8 @@ A day whose lock is not to be had within 50 ms stays for the next run, one with 
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
-    {"name": "jobs.keep_days", "value": 30,
+    {"name": "jobs.keep_days", "value": 30, "minimum": 1, "maximum": 36500,
         "description": "whole number of days that jobs are kept, by when they were handed in, today not counted"},
-    {"name": "jobs.keep_hours_days", "value": 400,
+    {"name": "jobs.keep_hours_days", "value": 400, "minimum": 1, "maximum": 36500,
         "description": "whole number of days that the hourly counts of jobs are kept"}
 ]') as s (setting);

@@ -28,27 +28,42 @@ begin
         from gone as g
         group by g.account_id, g.workflow, g.hour
     ),
-    tallied as (
-        insert into jobs.tally as t (account_id, workflow, waiting, running, folded_at)
-        select s.account_id, s.workflow, sum(s.waiting), sum(s.running), v_now
+    -- Updates, and inserts of what they did not find: nobody else writes these rows, and ON CONFLICT would lock each before.
+    depths as materialized (
+        select s.account_id, s.workflow, sum(s.waiting) as waiting, sum(s.running) as running
         from summed as s
         group by s.account_id, s.workflow
-        on conflict on constraint tally_pkey do update
-        set
-            waiting = t.waiting + excluded.waiting, running = t.running + excluded.running,
-            folded_at = excluded.folded_at
+    ),
+    tallied as (
+        update jobs.tally as t
+        set waiting = t.waiting + d.waiting, running = t.running + d.running, folded_at = v_now
+        from depths as d
+        where t.account_id = d.account_id and t.workflow = d.workflow
+        returning t.account_id, t.workflow
+    ),
+    new_tallied as (
+        insert into jobs.tally (account_id, workflow, waiting, running, folded_at)
+        select d.account_id, d.workflow, d.waiting, d.running, v_now
+        from depths as d
+        where (d.account_id, d.workflow) not in (select t.account_id, t.workflow from tallied as t)
+    ),
+    ends as materialized (
+        select s.* from summed as s where s.submitted <> 0 or s.succeeded <> 0 or s.failed <> 0 or s.canceled <> 0
     ),
     timed as (
-        insert into jobs.hour as h (account_id, workflow, hour, submitted, succeeded, failed, canceled)
-        select s.account_id, s.workflow, s.hour, s.submitted, s.succeeded, s.failed, s.canceled
-        from summed as s
-        where s.submitted <> 0 or s.succeeded <> 0 or s.failed <> 0 or s.canceled <> 0
-        on conflict on constraint hour_pkey do update
+        update jobs.hour as h
         set
-            submitted = h.submitted + excluded.submitted,
-            succeeded = h.succeeded + excluded.succeeded,
-            failed = h.failed + excluded.failed,
-            canceled = h.canceled + excluded.canceled
+            submitted = h.submitted + s.submitted, succeeded = h.succeeded + s.succeeded, failed = h.failed + s.failed,
+            canceled = h.canceled + s.canceled
+        from ends as s
+        where h.account_id = s.account_id and h.workflow = s.workflow and h.hour = s.hour
+        returning h.account_id, h.workflow, h.hour
+    ),
+    new_timed as (
+        insert into jobs.hour (account_id, workflow, hour, submitted, succeeded, failed, canceled)
+        select s.account_id, s.workflow, s.hour, s.submitted, s.succeeded, s.failed, s.canceled
+        from ends as s
+        where (s.account_id, s.workflow, s.hour) not in (select t.account_id, t.workflow, t.hour from timed as t)
     )
     select coalesce(sum(s.changes), 0) into v_folded from summed as s;
     return v_folded;
@@ -165,7 +180,7 @@ no lease is overdue, for longer than jobs.healthy_wait_seconds.$$;
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
-    {"name": "jobs.healthy_wait_seconds", "value": 300,
+    {"name": "jobs.healthy_wait_seconds", "value": 300, "minimum": 1, "maximum": 604800,
      "description":
         "integer: seconds that a claimable job may wait, or a lease be overdue, before the queue counts as unhealthy"}
 ]') as s (setting);

@@ -728,7 +728,7 @@ $$The answer to an intake.$$;
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
-    {"name": "jobs.max_attempts", "value": 5,
+    {"name": "jobs.max_attempts", "value": 5, "minimum": 1, "maximum": 100,
         "description": "integer: attempts of a job that names no number of its own"}
 ]') as s (setting);
 

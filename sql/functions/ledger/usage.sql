@@ -85,7 +85,7 @@ select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
     {"name": "ledger.posts_job_costs", "value": true,
         "description": "boolean: whether the estimated job costs of each day are posted as AI cost of the operator"},
-    {"name": "ledger.keep_reconciliations_days", "value": 400,
+    {"name": "ledger.keep_reconciliations_days", "value": 400, "minimum": 1, "maximum": 36500,
         "description": "whole number of days that the findings of reconciliations are kept"}
 ]') as s (setting);
 

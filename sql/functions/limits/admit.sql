@@ -799,7 +799,7 @@ $$Remove buckets that are whole again, of which a fresh one is made when needed,
 limits.keep_refusal_days: their subjects may be addresses. Gives how many buckets went.$$;
 
 select core.seed('core.setting', '{name}', '{
-    "name": "limits.keep_refusal_days", "value": 90,
+    "name": "limits.keep_refusal_days", "value": 90, "minimum": 1, "maximum": 36500,
     "description": "whole number of days that counts of refusals are kept; their subjects may be addresses"}');
 
 create or replace function limits.compact()

@@ -265,6 +265,6 @@ from jsonb_array_elements('[
     {"name": "mail.unsubscribe_url", "value": "",
      "description":
         "text: URL of the operator''s page in marketing mails, with {token} in it; empty: no marketing mail is sent"},
-    {"name": "mail.attachment_bytes", "value": 10485760,
+    {"name": "mail.attachment_bytes", "value": 10485760, "minimum": 0, "maximum": 52428800,
      "description": "whole number of bytes that the attachments of a mail may have together"}
 ]') as s (setting);

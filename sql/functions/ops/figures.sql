@@ -174,9 +174,10 @@ measuring itself has stopped.$$;
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
-    {"name": "ops.clock_silence_seconds", "value": 60,
+    {"name": "ops.clock_silence_seconds", "value": 60, "minimum": 1, "maximum": 86400,
         "description": "whole number of seconds after which figures that were not measured anew count as old"},
-    {"name": "ops.keep_samples_days", "value": 400, "description": "whole number of days that uptime samples are kept"}
+    {"name": "ops.keep_samples_days", "value": 400, "minimum": 1, "maximum": 36500,
+        "description": "whole number of days that uptime samples are kept"}
 ]') as s (setting);
 select core.seed('schedule.task', '{name}', t.task)
 from jsonb_array_elements('[

@@ -104,7 +104,7 @@ $$How long the deployment has been up
 Since the start of the oldest server that is alive; version and build are the newest one's. Null while none has reported.$$;
 
 select core.seed('core.setting', '{name}', '{
-    "name": "ops.reactor_silence_seconds", "value": 20,
+    "name": "ops.reactor_silence_seconds", "value": 20, "minimum": 1, "maximum": 3600,
     "description": "whole number of seconds after which a server that did not report counts as gone"}');
 select http.register_route('GET', '/', 'api.show_root', p_domain => 'ops', p_access => 'public',
     p_responses => '{"200": {"description": "The service", "schema": {"type": "object", "additionalProperties": false,

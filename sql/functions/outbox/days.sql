@@ -43,7 +43,7 @@ begin
     foreach v_table in array array['message', 'attempt'] loop
         v_name := v_table || '_' || v_suffix;
         -- Made apart and then attached: "create table … partition of" would lock out every reader and writer.
-        execute format('create table outbox.%I (like outbox.%I including all)', v_name, v_table);
+        execute format('create table outbox.%I (like outbox.%I including all) with (%s)', v_name, v_table, core.partition_options());
         -- Also where a superuser's message in psql came first.
         execute format('alter table outbox.%I owner to levqor_owner', v_name);
         execute format(
@@ -100,7 +100,7 @@ as $$
 declare
     -- Never shorter than the retry plan lasts: what is still due has its message.
     v_before date := (core.now() at time zone 'UTC' - interval '15 minutes')::date
-        - greatest(core.integer_setting('outbox.keep_days')::integer, 8);
+        - core.integer_setting('outbox.keep_days')::integer;
     v_first uuid := outbox.first_id_at(v_before::timestamp at time zone 'UTC');
     v_day record;
     v_dropped bigint := 0;
@@ -165,5 +165,5 @@ What is still due of such a day is given up first, and the day goes with a later
 lock is not to be had within 50 ms stays for the next run, one with rows under a legal hold until the hold ends.$$;
 
 select core.seed('core.setting', '{name}', '{
-    "name": "outbox.keep_days", "value": 30,
+    "name": "outbox.keep_days", "value": 30, "minimum": 8, "maximum": 36500,
     "description": "whole number of days that messages and attempts are kept, at least 8, today not counted"}');

@@ -591,10 +591,6 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Rewriting is for dead rows: a table that is large because much waits is left as it is.
-    if pg_stat_get_live_tuples('outbox.delivery'::regclass) > pg_stat_get_dead_tuples('outbox.delivery'::regclass) then
-        return 0;
-    end if;
     return core.compact('outbox.delivery', 'true', core.integer_setting('outbox.compact_bytes'));
 end;
 $$;
@@ -604,10 +600,12 @@ won.$$;
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
-    {"name": "outbox.timeout_ms", "value": 20000, "description": "integer: milliseconds an attempt may take in all"},
-    {"name": "outbox.response_cap", "value": 65536, "description": "integer: bytes of an answer that are read at most"},
-    {"name": "outbox.compact_bytes", "value": 4194304,
-     "description": "integer: bytes from which outbox.delivery is rewritten without its dead rows"},
-    {"name": "outbox.floor_bytes", "value": 1048576,
+    {"name": "outbox.timeout_ms", "value": 20000, "minimum": 100, "maximum": 600000,
+        "description": "integer: milliseconds an attempt may take in all"},
+    {"name": "outbox.response_cap", "value": 65536, "minimum": 0, "maximum": 1048576,
+        "description": "integer: bytes of an answer that are read at most"},
+    {"name": "outbox.compact_bytes", "value": 4194304, "minimum": 0, "maximum": 1000000000000,
+     "description": "integer: bytes from which outbox.delivery is rewritten without its dead rows while somebody holds an old snapshot"},
+    {"name": "outbox.floor_bytes", "value": 1048576, "minimum": 0, "maximum": 1000000000000,
      "description": "integer: bytes of outbox.delivery from which claims remember where the first due one was"}
 ]') as s (setting);

@@ -581,7 +581,8 @@ The answer holds the new secret, this once. Until the overlap ends (by default a
 secret. An overlap of 0 ends all others at once.$$;
 
 select core.seed('core.setting', '{name}', '{
-    "name": "outbox.endpoints_per_account", "value": 20, "description": "integer: endpoints an account may have"}');
+    "name": "outbox.endpoints_per_account", "value": 20, "minimum": 0, "maximum": 1000000,
+    "description": "integer: endpoints an account may have"}');
 
 select http.register_schema('Endpoint', '{"type": "object", "required": ["id", "url", "description", "event_types",
     "enabled", "paused", "max_in_flight", "rate_per_second", "breaker", "disabled_at", "disabled_reason", "created_at",

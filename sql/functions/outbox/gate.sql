@@ -512,14 +512,14 @@ $$Remove tallies that no breaker looks at any more. A task of the clock. Gives h
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
-    {"name": "outbox.breaker_percent", "value": 70,
+    {"name": "outbox.breaker_percent", "value": 70, "minimum": 1, "maximum": 100,
      "description": "integer: per cent of an endpoint''s attempts that must fail to open its circuit breaker"},
-    {"name": "outbox.breaker_least_tries", "value": 10,
+    {"name": "outbox.breaker_least_tries", "value": 10, "minimum": 1, "maximum": 1000000,
      "description": "integer: attempts that there must have been at least"},
-    {"name": "outbox.breaker_window_seconds", "value": 300,
+    {"name": "outbox.breaker_window_seconds", "value": 300, "minimum": 1, "maximum": 86400,
      "description": "integer: seconds of attempts that count"},
-    {"name": "outbox.breaker_open_seconds", "value": 30,
+    {"name": "outbox.breaker_open_seconds", "value": 30, "minimum": 1, "maximum": 86400,
      "description": "integer: seconds after which an open breaker lets one delivery through"},
-    {"name": "outbox.breaker_turns", "value": 10,
+    {"name": "outbox.breaker_turns", "value": 10, "minimum": 1, "maximum": 1000000,
      "description": "integer: turns from open to half-open to open after which an endpoint is disabled"}
 ]') as s (setting);

@@ -84,8 +84,8 @@ from unnest(array[5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400]) with o
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
-    {"name": "outbox.retry_jitter", "value": 0.1,
+    {"name": "outbox.retry_jitter", "value": 0.1, "minimum": 0, "maximum": 1,
      "description": "number: share by which each wait is lengthened or shortened at random"},
-    {"name": "outbox.longest_retry_after", "value": 86400,
+    {"name": "outbox.longest_retry_after", "value": 86400, "minimum": 0, "maximum": 2592000,
      "description": "integer: seconds; a longer Retry-After of a receiver is cut to this"}
 ]') as s (setting);

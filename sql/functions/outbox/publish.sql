@@ -110,7 +110,7 @@ begin
         select o.ctid
         from outbox.event as o
         where o.created_at < core.now()
-            - make_interval(days => greatest(core.integer_setting('outbox.keep_events_days')::integer, 35))
+            - make_interval(days => core.integer_setting('outbox.keep_events_days')::integer)
             and not coalesce(o.account_id = any (v_held), v_held is null)
         order by o.created_at
         limit p_limit
@@ -124,5 +124,5 @@ comment on function outbox.trim_events(integer) is
 $$Remove events older than the setting outbox.keep_events_days and under no legal hold, p_limit at most. Gives how many went.$$;
 
 select core.seed('core.setting', '{name}', '{
-    "name": "outbox.keep_events_days", "value": 90,
+    "name": "outbox.keep_events_days", "value": 90, "minimum": 35, "maximum": 36500,
     "description": "whole number of days that events are kept, at least 35: within a month a key tells that one was published"}');

@@ -141,5 +141,5 @@ After the setting outbox.receiver_tries calls one stays as it is: correct the ca
 update outbox.receipt set due_at = now() where message_id = ….$$;
 
 select core.seed('core.setting', '{name}', '{
-    "name": "outbox.receiver_tries", "value": 20,
+    "name": "outbox.receiver_tries", "value": 20, "minimum": 1, "maximum": 1000,
     "description": "whole number of calls of a receiver that raises an error, before it is left alone"}');

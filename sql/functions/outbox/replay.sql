@@ -215,7 +215,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_before timestamptz := core.now()
-        - make_interval(days => greatest(core.integer_setting('outbox.keep_days')::integer, 8));
+        - make_interval(days => core.integer_setting('outbox.keep_days')::integer);
     v_gone bigint;
     v_total bigint := 0;
     v_held uuid[] := core.held_accounts('outbox.message_key');

@@ -187,7 +187,7 @@ comment on function privacy.remove_late_events(integer) is
 $$Remove events that came under an erased name after the erasure and tell of the time before it, and count their persons again. The task
 of the clock. Gives how many events were removed, at most p_limit.$$;
 
-select core.seed('core.setting', '{name}', '{"name": "privacy.late_days", "value": 32,
+select core.seed('core.setting', '{name}', '{"name": "privacy.late_days", "value": 32, "minimum": 1, "maximum": 3650,
     "description": "whole number of days for which a name that was erased and came again is watched for events from before the erasure"}');
 select core.seed('schedule.task', '{name}', '{"name": "privacy-late-events", "function": "privacy.remove_late_events",
     "every": "1 minute", "is_alone": true, "description": "remove events that came late about persons who were erased"}');

@@ -16,9 +16,9 @@ select core.seed_error_codes('[
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
-    {"name": "privacy.erase_rows", "value": 5000,
+    {"name": "privacy.erase_rows", "value": 5000, "minimum": 1, "maximum": 1000000,
      "description": "whole number: how many rows a statement of an erasure removes or changes at most"},
-    {"name": "privacy.erase_seconds", "value": 2,
+    {"name": "privacy.erase_seconds", "value": 2, "minimum": 0, "maximum": 60,
      "description": "number of seconds after which a step of an erasure ends and the clock goes on with it"}
 ]') as s (setting);
 

@@ -206,7 +206,7 @@ $$;
 comment on function privacy.trim_exports() is
 $$Remove orders of exports that have expired. Gives how many.$$;
 
-select core.seed('core.setting', '{name}', '{"name": "privacy.export_hours", "value": 24,
+select core.seed('core.setting', '{name}', '{"name": "privacy.export_hours", "value": 24, "minimum": 1, "maximum": 8760,
     "description": "whole number of hours for which an export can be read"}');
 select core.seed('schedule.task', '{name}', '{"name": "privacy-trim-exports", "function": "privacy.trim_exports", "every": "10 minutes",
     "description": "remove orders of exports that have expired"}');

@@ -148,9 +148,7 @@ left join lateral (
         else pg_catalog.make_interval(days => n.number)
     end as kept_for
     from (
-        select coalesce(
-            p.days, greatest((s.value #>> '{}')::numeric::integer, p.setting_least)
-        ) as number
+        select coalesce(p.days, (s.value #>> '{}')::numeric::integer) as number
         where p.days is not null or s.value is not null
     ) as n
 ) as k on true

@@ -232,10 +232,10 @@ LQ404, LQ422.$$;
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
-    {"name": "privacy.run_minutes", "value": 120,
+    {"name": "privacy.run_minutes", "value": 120, "minimum": 1, "maximum": 1440,
         "description": "whole number of minutes that a run of data retention may take; what is left then goes with the next one"},
-    {"name": "privacy.rest_ratio", "value": 2,
+    {"name": "privacy.rest_ratio", "value": 2, "minimum": 0, "maximum": 100,
         "description": "whole number: how many times as long as a batch of data retention takes it rests after it; 0: not at all"},
-    {"name": "privacy.batch_ms", "value": 30,
+    {"name": "privacy.batch_ms", "value": 30, "minimum": 5, "maximum": 10000,
         "description": "whole number of milliseconds that a batch of data retention should take: its size follows it; at least 5"}
 ]') as s (setting);

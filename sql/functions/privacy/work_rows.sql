@@ -128,7 +128,7 @@ set timezone = 'UTC'
 as $$
 declare
     v_run privacy.run := p_run;
-    v_target double precision := greatest(core.integer_setting('privacy.batch_ms'), 5);
+    v_target double precision := core.integer_setting('privacy.batch_ms');
     v_seeks boolean := p_run.way in ('delete', 'anonymise') and privacy.can_seek(p_relation, p_policy.clock_column);
     v_type text := privacy.clock_type(p_run.table_name, p_policy.clock_column);
     v_cutoff text := privacy.cutoff_text(p_run.table_name, p_policy.clock_column, p_run.cutoff_at);

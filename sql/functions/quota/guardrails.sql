@@ -304,11 +304,11 @@ is in force now.$$;
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
-    {"name": "quota.job_cost_limit_usd", "value": 0.35,
+    {"name": "quota.job_cost_limit_usd", "value": 0.35, "minimum": 0, "maximum": 1000000000,
         "description": "number: US dollars that one job may be estimated at, for accounts without a limit of their own"},
-    {"name": "quota.day_cost_limit_usd", "value": 10,
+    {"name": "quota.day_cost_limit_usd", "value": 10, "minimum": 0, "maximum": 1000000000,
         "description": "number: US dollars that an account''s jobs of a UTC day may be estimated at in sum, likewise"},
-    {"name": "quota.default_job_usd", "value": 0,
+    {"name": "quota.default_job_usd", "value": 0, "minimum": 0, "maximum": 1000000000,
         "description": "number: US dollars that a job is estimated at whose workflow has no row in quota.price"}
 ]') as s (setting);
 

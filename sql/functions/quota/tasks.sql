@@ -55,7 +55,7 @@ begin
         select o.ctid
         from quota.spending as o
         -- Never today's or yesterday's, whatever the setting says: they may still be charged.
-        where o.day < quota.day() - greatest(core.integer_setting('quota.keep_spending_days')::integer, 1)
+        where o.day < quota.day() - core.integer_setting('quota.keep_spending_days')::integer
             and not coalesce(o.account_id = any (v_held), v_held is null)
         limit p_limit
         for update skip locked
@@ -67,7 +67,7 @@ begin
         select o.ctid
         from quota.usage_history as o
         where o.month < quota.month()
-            - make_interval(months => greatest(core.integer_setting('quota.keep_history_months')::integer, 1))
+            - make_interval(months => core.integer_setting('quota.keep_history_months')::integer)
             and not coalesce(o.account_id = any (v_held), v_held is null)
         limit p_limit
         for update skip locked
@@ -82,9 +82,9 @@ each at most. What is under a legal hold stays. Gives how many went.$$;
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
-    {"name": "quota.keep_spending_days", "value": 400,
+    {"name": "quota.keep_spending_days", "value": 400, "minimum": 1, "maximum": 36500,
         "description": "whole number of days that estimated costs are kept, at least 1"},
-    {"name": "quota.keep_history_months", "value": 24,
+    {"name": "quota.keep_history_months", "value": 24, "minimum": 1, "maximum": 1200,
         "description": "whole number of months that usage of past months is kept, at least 1"}
 ]') as s (setting);
 

@@ -62,8 +62,8 @@ that is solved is no longer listed.$$;
 
 select core.seed('core.setting', '{name}', s.setting)
 from jsonb_array_elements('[
-    {"name": "schedule.overdue_seconds", "value": 300,
+    {"name": "schedule.overdue_seconds", "value": 300, "minimum": 1, "maximum": 604800,
         "description": "whole number of seconds that a task may be overdue, or its timeout when that is longer, before it is a problem"},
-    {"name": "schedule.missed_hours", "value": 24,
+    {"name": "schedule.missed_hours", "value": 24, "minimum": 0, "maximum": 8760,
         "description": "whole number of hours that a missed slot is told as a problem"}
 ]') as s (setting);

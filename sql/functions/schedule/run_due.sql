@@ -625,7 +625,8 @@ $$Remove runs older than the setting schedule.keep_runs_days, but never the last
 Of tasks that run more often than every minute, runs that succeeded go after an hour.$$;
 
 select core.seed('core.setting', '{name}', '{
-    "name": "schedule.keep_runs_days", "value": 7, "description": "whole number of days that runs of tasks are kept"}');
+    "name": "schedule.keep_runs_days", "value": 7, "minimum": 1, "maximum": 36500,
+    "description": "whole number of days that runs of tasks are kept"}');
 select core.seed('schedule.task', '{name}', '{
     "name": "schedule-trim-runs", "function": "schedule.trim_runs", "every": "1 hour",
     "description": "remove old runs of tasks"}');
