@@ -32,7 +32,8 @@ cross join lateral jobs.submit_jobs(a.id, (
 )) as j
 """
 CLAIM = """
-select array_agg(j.id), array_agg(j.lease_token), array_agg(j.account_id), array_agg(j.workflow) from jobs.claim_jobs({}) as j
+select array_agg(j.id), array_agg(j.lease_token), array_agg(j.account_id), array_agg(j.workflow)
+from jobs.claim_jobs({}) as j
 """
 CLAIMS = {
     "any job": CLAIM.format("'bench', null, %s"),
@@ -43,7 +44,7 @@ COMPLETE = "select count(*) from jobs.complete_jobs(%s::uuid[], %s::bigint[])"
 # What was claimed is handed in again, so that the queue stays as it is and no claim finds nothing.
 AGAIN = """
 select count(*) from (
-    select j.account_id, jsonb_agg(jsonb_build_object('workflow', j.workflow, 'payload', '{"number": 1}'::jsonb)) as jobs
+    select j.account_id, jsonb_agg(jsonb_build_object('workflow', j.workflow, 'payload', '{}'::jsonb)) as jobs
     from unnest(%s::uuid[], %s::text[]) as j (account_id, workflow)
     group by j.account_id
 ) as s
