@@ -22,8 +22,8 @@ select setval(pg_get_serial_sequence('growth.person', 'person_id'), {persons});
 insert into growth.person (account_id, person_id, first_event_at, created_at) overriding system value
 select '{account}', e.person_id, min(e.event_at), min(e.event_at)
 from growth.event as e where e.account_id = '{account}' group by e.person_id;
-insert into growth.identifier (account_id, is_anonymous, identifier, person_id, created_at)
-select '{account}', false, 'person-' || p.person_id, p.person_id, p.created_at
+insert into growth.identifier (account_id, is_anonymous, identifier, person_id, seen_at, created_at)
+select '{account}', false, 'person-' || p.person_id, p.person_id, p.first_event_at, p.created_at
 from growth.person as p where p.account_id = '{account}';
 insert into growth.activity (account_id, person_id, month, days)
 select

@@ -1,6 +1,6 @@
 -- What keeps strangers apart in one statement, rule by rule.
 begin;
-select plan(114);
+select plan(125);
 
 -- Doors that do what no door of the product may.
 set local role levqor_owner;
@@ -419,6 +419,52 @@ select is(
     array_agg(s.actor), array[core.show_id('key', t.id), core.show_id('key', t.id)], 'and it is known who called'
 )
 from audit.sensitive_call as s cross join keys.read_text(:'key_a') as t group by t.id;
+
+-- A call of lane alone is charged after its work, in the same transaction: nobody waits for its buckets meanwhile.
+insert into limits.policy (name, scope, route_class, quota, burst, window_seconds) values ('late', 'key', 'late', 4, 4, 60);
+set local role levqor_owner;
+create table api.late (id integer primary key, buckets bigint, used bigint);
+create function api.try_late(p_id integer) returns http.response language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp as $$
+begin
+    perform core.enter_machinery();
+    insert into api.late (id, buckets, used)
+    select p_id,
+        (select count(*) from limits.bucket as b inner join limits.policy as p on p.id = b.policy_id where p.name = 'late'),
+        (select coalesce(sum(u.used), 0) from quota.usage as u inner join keys.read_text(current_setting('test.key')) as k on k.account_id = u.account_id);
+    if p_id < 0 then
+        raise exception using errcode = 'LQ422', message = 'not this one';
+    end if;
+    return http.json(200, '{}');
+end;
+$$;
+reset role;
+select test.make_account('Late') as late \gset
+update identity.account set tier = 'sandbox' where id = :'late';
+select test.make_key(:'late') as key_b \gset
+select set_config('test.key', :'key_b', true);
+select http.register_route('POST', '/try/late', 'api.try_late', p_domain => 'http', p_limit_class => 'late', p_lane => 'alone',
+    p_is_metered => true);
+delete from quota.usage;
+select core.set_test_clock('2031-02-01 12:00:00+00');
+create function pg_temp.late(p_id integer) returns text language sql as $$
+    select concat_ws(' ', c.status, substring(c.headers ->> 'RateLimit' from '"late";r=[0-9]+'))
+    from test.call('POST', '/try/late', current_setting('test.key'), jsonb_build_object('id', p_id)) as c
+$$;
+select is(pg_temp.late(1), '200 "late";r=3', 'a call alone tells its limits');
+select is(row(l.buckets, l.used)::text, '(0,0)', 'which it was not charged to while it worked') from api.late as l;
+select is(pg_temp.late(-1), '422 "late";r=2', 'one that fails is charged too');
+select is(pg_temp.late(1), '409 "late";r=1', 'and one that breaks a rule');
+select is(pg_temp.late(2), '200 "late";r=0', 'the last that has room');
+select is(left(pg_temp.late(3), 3), '429', 'is the last');
+select is(array_agg(l.id order by l.id), '{1,2}', 'what there was no room for, and what failed, is undone') from api.late as l;
+select is(u.used, 4::bigint, 'the month counts all but what was refused')
+from quota.usage as u inner join keys.read_text(:'key_b') as k on k.account_id = u.account_id;
+update quota.usage as u set used = u.allowed - 1 from keys.read_text(:'key_b') as k where k.account_id = u.account_id;
+select core.set_test_clock('2031-02-01 12:10:00+00');
+select is(left(pg_temp.late(4), 3), '200', 'the last call of the month is made');
+select is(left(pg_temp.late(5), 3), '429', 'and none after it');
+select is(max(l.id), 4, 'nor its work') from api.late as l;
 
 -- Rights.
 select function_privs_are('http', 'handle_many', array[

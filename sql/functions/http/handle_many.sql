@@ -504,7 +504,8 @@ create or replace function http.answer_hot(
     out body text,
     out hints text[],
     out more text,
-    out calls http.call[]
+    out calls http.call[],
+    out allowed bigint
 )
 returns record
 language plpgsql
@@ -518,15 +519,10 @@ declare
     v_key_id uuid;
     v_salt bytea := uuid_send(gen_random_uuid());
     v_hot record;
-    v_used bigint;
-    v_month date := quota.month();
-    v_month_ends timestamptz := quota.month_end(v_month);
-    v_now timestamptz;
-    v_limits record;
     v_lock_timeout text := current_setting('lock_timeout');
     v_is_charged boolean := coalesce((p_context ->> 'admitted')::boolean, false);
     v_call http.call;
-    v_limits_text text;
+    v_limits text;
     v_responses http.response[];
 begin
     if p_key is null or length(p_key) <> 89 or p_context - '{admitted,wait_until}'::text[] <> '{}' then
@@ -537,9 +533,8 @@ begin
     v_account_id := substr(v_hex, 1, 32)::uuid;
     v_key_id := substr(v_hex, 33, 32)::uuid;
     select
-        case when not v_is_charged and p_context = '{}' then r.plural_function end as plural_function, r.method, r.limit_class,
-        r.is_metered, k.scopes, a.tier,
-        coalesce(t.calls_per_month, 9223372036854775807) as allowed
+        case when not v_is_charged and p_context = '{}' then r.plural_function end as plural_function, r.method, r.lane,
+        r.limit_class, r.is_metered, k.scopes, a.tier, coalesce(t.calls_per_month, 9223372036854775807) as allowed
     into v_hot
     from keys.api_key as k
     inner join identity.account as a on a.id = k.account_id
@@ -564,22 +559,13 @@ begin
         calls := array[v_call];
         return;
     end if;
-    -- Charged in the order of all guards: the month, then the buckets; those that all share after the work of a plural door.
-    if v_hot.is_metered then
-        insert into quota.usage as u (account_id, month, used, allowed)
-        values (v_account_id, v_month, 1, v_hot.allowed)
-        on conflict (account_id, month) do update
-        set used = u.used + 1, allowed = excluded.allowed
-        where u.used < excluded.allowed
-        returning u.used into v_used;
-        -- What is nearly used up is announced, and is for the other way too.
-        if v_used is null or v_used * 5 >= v_hot.allowed::numeric * 4 then
-            raise exception using errcode = 'LQUND', message = 'the month is, or is nearly, used up';
-        end if;
-    end if;
-    v_limits := limits.charge_hot(v_hot.limit_class, v_account_id, v_key_id, p_address, false, null, null, null);
-    if not v_limits.is_charged then
-        raise exception using errcode = 'LQUND', message = 'a bucket is too full';
+    if v_hot.lane = 'alone' and v_hot.method <> 'GET' and not (v_hot.is_metered and exists (
+        select from quota.usage as u
+        where u.account_id = v_account_id and u.month = quota.month() and quota.is_near(u.used + 1, v_hot.allowed)
+    )) then
+        calls := array[v_call];
+        allowed := v_hot.allowed;
+        return;
     end if;
 
     if v_hot.plural_function is not null then
@@ -592,29 +578,21 @@ begin
         end if;
         perform set_config('lock_timeout', v_lock_timeout, true);
     end if;
-    v_limits := limits.charge_hot(
-        v_hot.limit_class, v_account_id, v_key_id, p_address, true, v_limits.policies, v_limits.states, v_limits.tightest
-    );
-    if not v_limits.is_charged then
-        raise exception using errcode = 'LQUND', message = 'a bucket that all share is too full';
+    -- After the work, so that nobody who shares a bucket waits for it.
+    v_limits := limits.charge_one(v_call, v_hot.allowed);
+    if v_limits is null then
+        raise exception using errcode = 'LQUND', message = 'a limit is near, or reached';
     end if;
-    v_now := core.real_now();
-    v_limits_text := limits.show_headers(
-        v_limits.policies, v_limits.states, v_limits.tightest,
-        case when v_hot.is_metered then nullif(v_hot.allowed, 9223372036854775807) end, v_used,
-        ';w=' || quota.month_seconds(v_month_ends), limits.count_seconds(v_month_ends, v_now),
-        floor(date_part('epoch', v_now))::bigint
-    );
     if v_responses is null then
         calls := array[v_call];
-        headers := v_limits_text;
+        headers := v_limits;
         return;
     end if;
     status := (v_responses[1]).status;
     if status >= 500 and v_hot.is_metered then
         perform quota.refund(array[v_account_id]);
     end if;
-    headers := http.show_headers(v_limits_text, (v_responses[1]).headers);
+    headers := http.show_headers(v_limits, (v_responses[1]).headers);
     body := (v_responses[1]).body;
     hints := core.take_hints();
     more := http.show_more(v_account_id, v_key_id, v_hot.tier, null);
@@ -628,8 +606,9 @@ end;
 $$;
 comment on function http.answer_hot(text, integer, integer, text, text, text, text, jsonb) is
 $$Answer one call of a hot route (one with a plural door) at less cost than a batch; or only admit one of another route, or one that
-was charged before: calls is then what http.guard() would give, and headers are the fields of its limits. Both status and calls are null, and
-nothing is done, when the way of all calls has to decide: the key is not good, a limit is near, the door raises.$$;
+was charged before: calls is then what http.guard() would give, and headers are the fields of its limits. A call of lane alone that writes
+is not charged yet when allowed is there, the calls a month of its account: that is for after its work. Both status and calls are
+null, and nothing is done, when the way of all calls has to decide: the key is not good, a limit is near, the door raises.$$;
 
 create or replace function http.handle_many(
     p_request_ids text[],
@@ -655,6 +634,9 @@ as $$
 declare
     v_single record;
     v_is_admitted boolean := false;
+    v_is_due boolean := false;
+    v_is_full boolean := false;
+    v_actor text;
     v_calls http.call[];
     v_call http.call;
     v_route http.route;
@@ -704,6 +686,7 @@ begin
             return;
         end if;
         v_is_admitted := v_single.calls is not null;
+        v_is_due := v_single.allowed is not null;
     end if;
 
     if v_is_admitted then
@@ -907,6 +890,9 @@ begin
                 else
                     v_response := http.call_single(v_route, p_parameters[i]::jsonb, nullif(p_bodies[i], '')::jsonb);
                 end if;
+                if v_route.is_sensitive then
+                    v_actor := core.current_actor();
+                end if;
                 if v_route.method = 'GET' then
                     -- Read-only can not be switched off again but by undoing the subtransaction.
                     raise exception using errcode = 'LQUND', message = 'end of a reading call';
@@ -914,6 +900,15 @@ begin
                 set constraints all immediate;
                 set constraints all deferred;
                 hints := core.take_hints();
+                if v_is_due then
+                    -- Work of the lane alone may take long, and its key's and account's other calls would wait for it.
+                    perform core.enter_machinery();
+                    v_verdict.headers := limits.charge_one(v_call, v_single.allowed);
+                    if v_verdict.headers is null then
+                        v_is_full := true;
+                        raise exception using errcode = 'LQUND', message = 'a limit is near, or reached';
+                    end if;
+                end if;
             exception
                 when sqlstate 'LQUND' then
                     null;
@@ -945,6 +940,21 @@ begin
                         ));
                     end if;
             end;
+            -- The work is undone, but was done: an error is charged, and what has no room is for the way of all calls.
+            if v_is_due and v_verdict.headers is null then
+                perform core.enter_machinery();
+                if not v_is_full then
+                    v_verdict.headers := limits.charge_one(v_call, v_single.allowed);
+                end if;
+                if v_verdict.headers is null then
+                    return query select h.*
+                    from http.handle_many(
+                        p_request_ids, p_routes, p_versions, p_keys, p_addresses, p_user_agents, p_parameters, p_bodies,
+                        array[p_contexts[1] || '{"is_near_limit": true}']
+                    ) as h;
+                    return;
+                end if;
+            end if;
             if outcome = 'done' and v_response.status is null and v_response.wait_for is null then
                 perform core.set_caller(null, null, null, null, null, null, p_request_ids[i]);
                 v_response := http.problem('LQ500', 'the function answered nothing');
@@ -974,7 +984,7 @@ begin
             if outcome = 'done' and v_response.status < 400 and v_route.is_sensitive then
                 v_done_sensitive := v_done_sensitive
                     || jsonb_build_object(
-                        'request', p_request_ids[i], 'route', v_route.id, 'actor', core.current_actor()
+                        'request', p_request_ids[i], 'route', v_route.id, 'actor', v_actor
                     );
             end if;
             if outcome = 'done' and v_response.status >= 500 and v_call.is_metered and v_call.refusal is null

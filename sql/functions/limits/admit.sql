@@ -275,21 +275,8 @@ comment on function limits.charge_all(http.call[]) is
 $$Charge the batch's sums, month's quota and buckets: all or nothing. Gives a verdict a call, in order; null, and nothing charged,
 when something is too full.$$;
 
-create or replace function limits.charge_hot(
-    p_limit_class text,
-    p_account_id uuid,
-    p_key_id uuid,
-    p_address text,
-    p_is_shared boolean,
-    p_policies text,
-    p_states text,
-    p_tightest bigint[],
-    out is_charged boolean,
-    out policies text,
-    out states text,
-    out tightest bigint[]
-)
-returns record
+create or replace function limits.charge_one(p_call http.call, p_allowed bigint)
+returns text
 language plpgsql
 volatile
 security invoker
@@ -297,26 +284,41 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_test_now timestamptz := nullif(current_setting('levqor.now', true), '')::timestamptz;
+    v_month date := quota.month();
+    v_month_ends timestamptz := quota.month_end(v_month);
+    v_used bigint;
     v_policy record;
     v_full_at timestamptz;
     v_now timestamptz;
     v_left bigint;
     v_seconds bigint;
+    v_policies text;
+    v_states text;
+    v_tightest bigint[];
 begin
-    is_charged := false;
-    policies := p_policies;
-    states := p_states;
-    tightest := p_tightest;
+    -- In the order of all guards: the month, then the buckets, those that all share last.
+    if p_call.is_metered then
+        insert into quota.usage as u (account_id, month, used, allowed)
+        values (p_call.account_id, v_month, 1, p_allowed)
+        on conflict (account_id, month) do update
+        set used = u.used + 1, allowed = excluded.allowed
+        where u.used < excluded.allowed
+        returning u.used into v_used;
+        -- What is nearly used up is announced, and is for the other way too.
+        if v_used is null or quota.is_near(v_used, p_allowed) then
+            return null;
+        end if;
+    end if;
     for v_policy in
         select p.id, p.scope, p.shares, p.emission, p.tolerance, p.name, p.item, p.quota, p.is_shadow
         from limits.policy as p
-        where p.is_enabled and (p.route_class = p_limit_class or p.route_class = '*') and (p.scope = 'all') = p_is_shared
-        order by p.id
+        where p.is_enabled and (p.route_class = p_call.limit_class or p.route_class = '*')
+        order by p.scope = 'all', p.id
     loop
         insert into limits.bucket as b (policy_id, subject, full_at, cost, tolerance)
         values (
             v_policy.id,
-            limits.show_subject(v_policy.scope, p_account_id, p_key_id, p_address, v_policy.shares),
+            limits.show_subject(v_policy.scope, p_call.account_id, p_call.key_id, p_call.address, v_policy.shares),
             coalesce(v_test_now, clock_timestamp()) + v_policy.emission, v_policy.emission, v_policy.tolerance
         )
         on conflict (policy_id, subject) do update
@@ -328,25 +330,29 @@ begin
             <= coalesce(v_test_now, clock_timestamp()) + excluded.tolerance
         returning b.full_at into v_full_at;
         if not found then
-            return;
+            return null;
         end if;
         continue when v_policy.is_shadow;
         v_now := coalesce(v_test_now, clock_timestamp());
         v_left := limits.count_left(v_full_at, v_now, v_policy.emission, v_policy.tolerance) * v_policy.shares;
         v_seconds := limits.count_seconds(v_full_at, v_now, v_policy.emission, v_policy.tolerance);
-        policies := coalesce(policies || ', ', '') || v_policy.item;
-        states := coalesce(states || ', ', '') || '\"' || v_policy.name || '\";r=' || v_left || ';t=' || v_seconds;
-        if tightest is null or v_left < tightest[1] then
-            tightest := array[v_left, v_policy.quota, v_seconds];
+        v_policies := coalesce(v_policies || ', ', '') || v_policy.item;
+        v_states := coalesce(v_states || ', ', '') || '\"' || v_policy.name || '\";r=' || v_left || ';t=' || v_seconds;
+        if v_tightest is null or v_left < v_tightest[1] then
+            v_tightest := array[v_left, v_policy.quota, v_seconds];
         end if;
     end loop;
-    is_charged := true;
+    v_now := core.real_now();
+    return limits.show_headers(
+        v_policies, v_states, v_tightest, case when p_call.is_metered then nullif(p_allowed, 9223372036854775807) end, v_used,
+        ';w=' || quota.month_seconds(v_month_ends), limits.count_seconds(v_month_ends, v_now),
+        floor(date_part('epoch', v_now))::bigint
+    );
 end;
 $$;
-comment on function limits.charge_hot(text, uuid, uuid, text, boolean, text, text, bigint[]) is
-$$Charge one call, for http.answer_hot(), which undoes it when is_charged is false: one of the buckets was too full.
-
-p_is_shared: the buckets that all callers share, or all the others. p_policies, p_states, p_tightest: what was gathered before. Gives the items of RateLimit-Policy and RateLimit with their quotes escaped, and (remaining, quota, seconds) of the tightest.$$;
+comment on function limits.charge_one(http.call, bigint) is
+$$Charge one call, whose account may make p_allowed calls a month. Gives the fields of its limits; null when a bucket is too full, or
+the month is, or is nearly, used up: then the caller undoes it, and limits.admit_many() decides.$$;
 
 create or replace function limits.charge_each(p_calls http.call[])
 returns limits.verdict[]

@@ -13,6 +13,19 @@ $$;
 comment on function quota.month_seconds(timestamptz) is
 $$Length in seconds of the month that ends then.$$;
 
+-- Inlinable.
+create or replace function quota.is_near(p_used bigint, p_allowed bigint)
+returns boolean
+language sql
+immutable
+parallel safe
+security invoker
+as $$
+    select p_used * 5::numeric >= p_allowed * 4::numeric
+$$;
+comment on function quota.is_near(bigint, bigint) is
+$$Whether so many calls of a month are 80 % or more of those allowed: then crossings are announced.$$;
+
 create or replace function quota.charge_all(p_calls http.call[])
 returns quota.charge[]
 language plpgsql
@@ -55,7 +68,7 @@ begin
     if v_charged < v_wanted then
         raise exception using errcode = 'LQUND', message = 'not every account has room for its calls';
     end if;
-    for v_crossing in select c.* from unnest(v_charges) as c where c.used * 5 >= c.allowed::numeric * 4 loop
+    for v_crossing in select c.* from unnest(v_charges) as c where quota.is_near(c.used, c.allowed) loop
         perform quota.note_crossing(v_crossing.account_id, v_month, v_crossing.used - v_crossing.calls,
             v_crossing.used, v_crossing.allowed);
     end loop;
@@ -120,7 +133,7 @@ begin
     from unnest(p_charges) as c
     where u.account_id = c.account_id and u.month = v_month and c.calls > 0;
     for v_crossing in
-        select c.* from unnest(p_charges) as c where c.calls > 0 and c.used * 5 >= c.allowed::numeric * 4
+        select c.* from unnest(p_charges) as c where c.calls > 0 and quota.is_near(c.used, c.allowed)
     loop
         perform quota.note_crossing(v_crossing.account_id, v_month, v_crossing.used - v_crossing.calls,
             v_crossing.used, v_crossing.allowed);
@@ -140,7 +153,7 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if p_before * 5 < p_allowed::numeric * 4 and p_used * 5 >= p_allowed::numeric * 4 then
+    if not quota.is_near(p_before, p_allowed) and quota.is_near(p_used, p_allowed) then
         perform quota.announce(p_account_id, p_month, p_used, p_allowed, 80);
     end if;
     if p_before < p_allowed and p_used >= p_allowed then

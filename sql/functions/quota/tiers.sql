@@ -37,7 +37,7 @@ as $$
 begin
     if p_used > 0 and p_used >= p_allowed then
         perform quota.announce(p_account_id, quota.month(), p_used, p_allowed, 100);
-    elsif p_used > 0 and p_used * 5::numeric >= p_allowed * 4::numeric then
+    elsif p_used > 0 and quota.is_near(p_used, p_allowed) then
         perform quota.announce(p_account_id, quota.month(), p_used, p_allowed, 80);
     end if;
 end;
@@ -61,7 +61,7 @@ begin
         from identity.account as a
         inner join quota.usage as w on w.account_id = a.id
         where a.tier = new.name and w.month = quota.month()
-            and w.used * 5::numeric >= new.calls_per_month * 4::numeric
+            and quota.is_near(w.used, new.calls_per_month)
         order by w.account_id
         offset 0
     ) as u;
