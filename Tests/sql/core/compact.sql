@@ -70,6 +70,9 @@ select dblink_connect('writer', format(
 ));
 create function pg_temp.write(p_query text) returns text language sql as $$select d.told from dblink('writer', p_query) as d (told text)$$;
 select dblink_exec('writer', 'create table core.small as select generate_series(1, 1000) as id');
+select dblink_exec('writer', 'alter table core.small owner to levqor_owner');
+-- As the clock asks: a role that sees little of other sessions.
+select dblink_exec('writer', 'set role levqor_owner'), pg_temp.write($$select set_config('levqor.machinery', 'on', false)$$);
 select is(pg_temp.write('select core.has_old_snapshot(1000000000)::text'), 'false', 'nobody holds a snapshot so old');
 select dblink_exec('reader', 'begin isolation level repeatable read');
 select d.n from dblink('reader', 'select count(*) from core.setting') as d (n bigint);

@@ -1,6 +1,6 @@
 -- What keeps strangers apart in one statement, rule by rule.
 begin;
-select plan(125);
+select plan(131);
 
 -- Doors that do what no door of the product may.
 set local role levqor_owner;
@@ -424,10 +424,13 @@ from audit.sensitive_call as s cross join keys.read_text(:'key_a') as t group by
 insert into limits.policy (name, scope, route_class, quota, burst, window_seconds) values ('late', 'key', 'late', 4, 4, 60);
 set local role levqor_owner;
 create table api.late (id integer primary key, buckets bigint, used bigint);
+-- How often the door was called, undone or not.
+create sequence api.late_runs;
 create function api.try_late(p_id integer) returns http.response language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp as $$
 begin
     perform core.enter_machinery();
+    perform nextval('api.late_runs');
     insert into api.late (id, buckets, used)
     select p_id,
         (select count(*) from limits.bucket as b inner join limits.policy as p on p.id = b.policy_id where p.name = 'late'),
@@ -457,6 +460,7 @@ select is(pg_temp.late(-1), '422 "late";r=2', 'one that fails is charged too');
 select is(pg_temp.late(1), '409 "late";r=1', 'and one that breaks a rule');
 select is(pg_temp.late(2), '200 "late";r=0', 'the last that has room');
 select is(left(pg_temp.late(3), 3), '429', 'is the last');
+select is(r.last_value, 4::bigint, 'and nobody works in vain') from api.late_runs as r;
 select is(array_agg(l.id order by l.id), '{1,2}', 'what there was no room for, and what failed, is undone') from api.late as l;
 select is(u.used, 4::bigint, 'the month counts all but what was refused')
 from quota.usage as u inner join keys.read_text(:'key_b') as k on k.account_id = u.account_id;
@@ -465,6 +469,19 @@ select core.set_test_clock('2031-02-01 12:10:00+00');
 select is(left(pg_temp.late(4), 3), '200', 'the last call of the month is made');
 select is(left(pg_temp.late(5), 3), '429', 'and none after it');
 select is(max(l.id), 4, 'nor its work') from api.late as l;
+update quota.usage set used = 0;
+select setval('api.late_runs', 1);
+update limits.policy set is_enabled = false;
+select is(pg_temp.late(6), '200', 'a call that nothing limits');
+select is(r.last_value, 2::bigint, 'is made once') from api.late_runs as r;
+alter table limits.bucket rename to bucket_gone;
+update limits.policy set is_enabled = true where name = 'late';
+select is(c.status, 503, 'where the limiter is broken, it is refused as its route says') from test.call('POST', '/try/late', :'key_b', '{"id": 7}') as c;
+select is(max(l.id), 6, 'and leaves nothing') from api.late as l;
+update http.route set when_limiter_fails = 'open' where path = '/try/late';
+select is(row(c.status, c.more #> '{decision,flags}')::text, '(200,"[""limiter-failed-open""]")', 'or made')
+from test.call('POST', '/try/late', :'key_b', '{"id": 8}') as c;
+alter table limits.bucket_gone rename to bucket;
 
 -- Rights.
 select function_privs_are('http', 'handle_many', array[

@@ -14,7 +14,7 @@ from (
     select
         pg_catalog.to_date(pg_catalog.right(c.relname, 8), 'YYYYMMDD') as day,
         c.oid::regclass as partition,
-        greatest(c.reltuples, 0)::bigint as rows_estimated,
+        nullif(c.reltuples, -1)::bigint as rows_estimated,
         pg_catalog.pg_total_relation_size(c.oid) as bytes
     from pg_catalog.pg_inherits as i
     inner join pg_catalog.pg_class as c on c.oid = i.inhrelid
@@ -29,7 +29,7 @@ comment on view access.day is
 'The access record by UTC day: its partition, about how many rows and bytes it holds, and how many rows servers had to drop.';
 comment on column access.day.day is 'UTC day';
 comment on column access.day.partition is 'partition of access.request; null: there is none (any more)';
-comment on column access.day.rows_estimated is 'rows, as estimated by the last (auto)analyze';
+comment on column access.day.rows_estimated is 'rows, as estimated by the last (auto)analyze; null: not yet';
 comment on column access.day.bytes is 'bytes on disk, with indexes';
 comment on column access.day.dropped is 'rows that servers had to drop on that day, see access.dropped';
 grant select on access.day to levqor_dba;

@@ -15,12 +15,13 @@ volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-    -- Sessions of reports, walsenders of standbys that ask for it (they have no database), slots, prepared transactions. Snapshots
-    -- of other databases hold nothing back here, and VACUUM looks past its own kind.
+    -- Sessions of reports, walsenders of standbys that ask for it (they have no database), slots, prepared transactions; also who
+    -- has no snapshot any more but has written. Snapshots of other databases hold nothing back here. VACUUM looks past its own kind,
+    -- which has no user; what else it is, is hidden from who is not pg_read_all_stats.
     select exists (
         select from pg_stat_activity as a
-        where age(a.backend_xmin) > p_transactions and coalesce(a.datname = current_database(), true)
-            and a.pid <> pg_backend_pid() and a.backend_type <> 'autovacuum worker'
+        where greatest(age(a.backend_xmin), age(a.backend_xid)) > p_transactions
+            and coalesce(a.datname = current_database(), true) and a.pid <> pg_backend_pid() and a.usesysid is not null
     )
     or exists (select from pg_replication_slots as s where age(s.xmin) > p_transactions)
     or exists (
@@ -66,8 +67,10 @@ begin
     )) then
         return 0;
     end if;
-    -- Large because of what lives in it: little would be won, and copying it takes long.
-    if p_condition = 'true' and pg_stat_get_live_tuples(p_table) > pg_stat_get_dead_tuples(p_table) then
+    -- Large because of what lives in it, and not empty for the most part: little would be won, and copying it takes long.
+    if p_condition = 'true'
+        and pg_stat_get_live_tuples(p_table) > greatest(pg_stat_get_dead_tuples(p_table), v_bytes / 8192 * 10)
+    then
         return 0;
     end if;
     perform set_config('lock_timeout', '50ms', true);

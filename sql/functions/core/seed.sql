@@ -119,10 +119,10 @@ language sql
 stable
 security invoker
 as $$
-    select (core.setting(p_name) #>> '{}')::bigint
+    select (core.setting(p_name) #>> '{}')::numeric::bigint
 $$;
 comment on function core.integer_setting(text) is
-$$Read a setting that is a whole number.$$;
+$$Read a setting that is a whole number; a fraction is rounded.$$;
 
 -- Inlinable.
 create or replace function core.text_setting(p_name text)

@@ -13,7 +13,7 @@ select
         pg_catalog.rpad(pg_catalog.substring(c.relname::text, '_([0-9]+)$'), 8, '01'), 'YYYYMMDD'
     ) as starts_on,
     c.oid::regclass as partition,
-    greatest(c.reltuples, 0)::bigint as rows_estimated,
+    nullif(c.reltuples, -1)::bigint as rows_estimated,
     pg_catalog.pg_total_relation_size(c.oid) as bytes
 from pg_catalog.pg_inherits as i
 inner join pg_catalog.pg_class as c on c.oid = i.inhrelid
@@ -25,7 +25,7 @@ comment on view growth.partition is
 comment on column growth.partition.table_name is 'event or arrival';
 comment on column growth.partition.starts_on is 'first UTC day of the month, or the UTC day';
 comment on column growth.partition.partition is 'the partition';
-comment on column growth.partition.rows_estimated is 'rows, as estimated by the last (auto)analyze';
+comment on column growth.partition.rows_estimated is 'rows, as estimated by the last (auto)analyze; null: not yet';
 comment on column growth.partition.bytes is 'bytes on disk, with indexes';
 grant select on growth.partition to levqor_dba;
 

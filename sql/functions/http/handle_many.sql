@@ -505,7 +505,7 @@ create or replace function http.answer_hot(
     out hints text[],
     out more text,
     out calls http.call[],
-    out allowed bigint
+    out is_due boolean
 )
 returns record
 language plpgsql
@@ -522,7 +522,8 @@ declare
     v_lock_timeout text := current_setting('lock_timeout');
     v_is_charged boolean := coalesce((p_context ->> 'admitted')::boolean, false);
     v_call http.call;
-    v_limits text;
+    v_is_first boolean;
+    v_limits record;
     v_responses http.response[];
 begin
     if p_key is null or length(p_key) <> 89 or p_context - '{admitted,wait_until}'::text[] <> '{}' then
@@ -559,15 +560,22 @@ begin
         calls := array[v_call];
         return;
     end if;
-    if v_hot.lane = 'alone' and v_hot.method <> 'GET' and not (v_hot.is_metered and exists (
-        select from quota.usage as u
-        where u.account_id = v_account_id and u.month = quota.month() and quota.is_near(u.used + 1, v_hot.allowed)
-    )) then
+    -- Where jobs have prices, their work locks what the account has spent, which others do behind its month.
+    v_is_first := v_hot.plural_function is null or quota.has_prices();
+    if v_hot.lane = 'alone' and v_hot.method <> 'GET' and not quota.has_prices() and limits.has_room(v_call)
+        and not (v_hot.is_metered and exists (
+            select from quota.usage as u
+            where u.account_id = v_account_id and u.month = quota.month() and quota.is_near(u.used + 1, v_hot.allowed)
+        ))
+    then
         calls := array[v_call];
-        allowed := v_hot.allowed;
+        is_due := true;
         return;
     end if;
 
+    if v_is_first then
+        v_limits := limits.charge_one(v_call, v_hot.allowed);
+    end if;
     if v_hot.plural_function is not null then
         perform set_config('lock_timeout', '100ms', true);
         v_responses := http.call_plural(
@@ -579,20 +587,22 @@ begin
         perform set_config('lock_timeout', v_lock_timeout, true);
     end if;
     -- After the work, so that nobody who shares a bucket waits for it.
-    v_limits := limits.charge_one(v_call, v_hot.allowed);
-    if v_limits is null then
+    if not v_is_first then
+        v_limits := limits.charge_one(v_call, v_hot.allowed);
+    end if;
+    if not v_limits.is_charged then
         raise exception using errcode = 'LQUND', message = 'a limit is near, or reached';
     end if;
     if v_responses is null then
         calls := array[v_call];
-        headers := v_limits;
+        headers := v_limits.headers;
         return;
     end if;
     status := (v_responses[1]).status;
     if status >= 500 and v_hot.is_metered then
         perform quota.refund(array[v_account_id]);
     end if;
-    headers := http.show_headers(v_limits, (v_responses[1]).headers);
+    headers := http.show_headers(v_limits.headers, (v_responses[1]).headers);
     body := (v_responses[1]).body;
     hints := core.take_hints();
     more := http.show_more(v_account_id, v_key_id, v_hot.tier, null);
@@ -607,7 +617,7 @@ $$;
 comment on function http.answer_hot(text, integer, integer, text, text, text, text, jsonb) is
 $$Answer one call of a hot route (one with a plural door) at less cost than a batch; or only admit one of another route, or one that
 was charged before: calls is then what http.guard() would give, and headers are the fields of its limits. A call of lane alone that writes
-is not charged yet when allowed is there, the calls a month of its account: that is for after its work. Both status and calls are
+is not charged yet when is_due: that is for after its work. Both status and calls are
 null, and nothing is done, when the way of all calls has to decide: the key is not good, a limit is near, the door raises.$$;
 
 create or replace function http.handle_many(
@@ -635,7 +645,8 @@ declare
     v_single record;
     v_is_admitted boolean := false;
     v_is_due boolean := false;
-    v_is_full boolean := false;
+    v_is_done boolean := false;
+    v_charge record;
     v_actor text;
     v_calls http.call[];
     v_call http.call;
@@ -686,7 +697,7 @@ begin
             return;
         end if;
         v_is_admitted := v_single.calls is not null;
-        v_is_due := v_single.allowed is not null;
+        v_is_due := v_single.is_due is true;
     end if;
 
     if v_is_admitted then
@@ -903,18 +914,22 @@ begin
                 if v_is_due then
                     -- Work of the lane alone may take long, and its key's and account's other calls would wait for it.
                     perform core.enter_machinery();
-                    v_verdict.headers := limits.charge_one(v_call, v_single.allowed);
-                    if v_verdict.headers is null then
-                        v_is_full := true;
+                    perform set_config('lock_timeout', v_lock_timeout, true);
+                    v_charge := limits.charge_one(v_call, quota.find_allowed(v_call.account_id));
+                    if not v_charge.is_charged then
                         raise exception using errcode = 'LQUND', message = 'a limit is near, or reached';
                     end if;
+                    v_verdict.headers := v_charge.headers;
                 end if;
+                v_is_done := true;
             exception
                 when sqlstate 'LQUND' then
                     null;
                 when deadlock_detected or lock_not_available or serialization_failure then
                     get stacked diagnostics v_state = returned_sqlstate, v_message = message_text;
                     outcome := 'again';
+                    v_response := null;
+                    hints := '{}';
                     v_is_stopped := true;
                     v_more := v_more || jsonb_build_object('sqlstate', v_state);
                 when query_canceled then
@@ -940,20 +955,32 @@ begin
                         ));
                     end if;
             end;
-            -- The work is undone, but was done: an error is charged, and what has no room is for the way of all calls.
-            if v_is_due and v_verdict.headers is null then
+            -- The work is undone, but was done: it is charged. What has no room is for the way of all calls.
+            if v_is_due and not v_is_done then
                 perform core.enter_machinery();
-                if not v_is_full then
-                    v_verdict.headers := limits.charge_one(v_call, v_single.allowed);
-                end if;
-                if v_verdict.headers is null then
-                    return query select h.*
-                    from http.handle_many(
-                        p_request_ids, p_routes, p_versions, p_keys, p_addresses, p_user_agents, p_parameters, p_bodies,
-                        array[p_contexts[1] || '{"is_near_limit": true}']
-                    ) as h;
-                    return;
-                end if;
+                perform set_config('lock_timeout', v_lock_timeout, true);
+                begin
+                    v_charge := limits.charge_one(v_call, quota.find_allowed(v_call.account_id));
+                    if not v_charge.is_charged then
+                        raise exception using errcode = 'LQUND', message = 'a limit is near, or reached';
+                    end if;
+                    v_verdict.headers := v_charge.headers;
+                exception
+                    when deadlock_detected or lock_not_available then
+                        raise;
+                    when others then
+                        -- A call that took too long is not made again: nothing bounds the statement any more.
+                        if v_more ->> 'sqlstate' is distinct from '57014' then
+                            return query select h.*
+                            from http.handle_many(
+                                p_request_ids, p_routes, p_versions, p_keys, p_addresses, p_user_agents, p_parameters, p_bodies,
+                                array[p_contexts[1] || '{"is_near_limit": true}']
+                            ) as h;
+                            return;
+                        end if;
+                        v_call.is_metered := false;
+                        v_verdict.headers := null;
+                end;
             end if;
             if outcome = 'done' and v_response.status is null and v_response.wait_for is null then
                 perform core.set_caller(null, null, null, null, null, null, p_request_ids[i]);

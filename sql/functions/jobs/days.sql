@@ -22,7 +22,7 @@ select
     pg_catalog.to_date(pg_catalog.right(c.relname, 8), 'YYYYMMDD') as day,
     p.relname::text as table_name,
     c.oid::regclass as partition,
-    greatest(c.reltuples, 0)::bigint as rows_estimated,
+    nullif(c.reltuples, -1)::bigint as rows_estimated,
     pg_catalog.pg_total_relation_size(c.oid) as bytes
 from pg_catalog.pg_inherits as i
 inner join pg_catalog.pg_class as c on c.oid = i.inhrelid
@@ -33,7 +33,7 @@ comment on view jobs.day is 'The partitions of jobs: table and UTC day, and abou
 comment on column jobs.day.day is 'UTC day';
 comment on column jobs.day.table_name is 'submission, outcome, attempt, event or log';
 comment on column jobs.day.partition is 'the partition';
-comment on column jobs.day.rows_estimated is 'rows, as estimated by the last (auto)analyze';
+comment on column jobs.day.rows_estimated is 'rows, as estimated by the last (auto)analyze; null: not yet';
 comment on column jobs.day.bytes is 'bytes on disk, with indexes';
 grant select on jobs.day to levqor_dba;
 

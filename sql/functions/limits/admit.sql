@@ -275,8 +275,32 @@ comment on function limits.charge_all(http.call[]) is
 $$Charge the batch's sums, month's quota and buckets: all or nothing. Gives a verdict a call, in order; null, and nothing charged,
 when something is too full.$$;
 
-create or replace function limits.charge_one(p_call http.call, p_allowed bigint)
-returns text
+create or replace function limits.has_room(p_call http.call)
+returns boolean
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_now timestamptz := core.real_now();
+begin
+    return not exists (
+        select
+        from limits.policy as p
+        inner join limits.bucket as b
+            on b.policy_id = p.id
+            and b.subject = limits.show_subject(p.scope, p_call.account_id, p_call.key_id, p_call.address, p.shares)
+        where p.is_enabled and (p.route_class = p_call.limit_class or p.route_class = '*')
+            and greatest(b.full_at, v_now) + p.emission > v_now + p.tolerance
+    );
+end;
+$$;
+comment on function limits.has_room(http.call) is
+$$Whether all buckets of a call would take it now. Locks none, so that another call may be faster.$$;
+
+create or replace function limits.charge_one(p_call http.call, p_allowed bigint, out is_charged boolean, out headers text)
+returns record
 language plpgsql
 volatile
 security invoker
@@ -306,7 +330,8 @@ begin
         returning u.used into v_used;
         -- What is nearly used up is announced, and is for the other way too.
         if v_used is null or quota.is_near(v_used, p_allowed) then
-            return null;
+            is_charged := false;
+            return;
         end if;
     end if;
     for v_policy in
@@ -330,7 +355,8 @@ begin
             <= coalesce(v_test_now, clock_timestamp()) + excluded.tolerance
         returning b.full_at into v_full_at;
         if not found then
-            return null;
+            is_charged := false;
+            return;
         end if;
         continue when v_policy.is_shadow;
         v_now := coalesce(v_test_now, clock_timestamp());
@@ -343,7 +369,8 @@ begin
         end if;
     end loop;
     v_now := core.real_now();
-    return limits.show_headers(
+    is_charged := true;
+    headers := limits.show_headers(
         v_policies, v_states, v_tightest, case when p_call.is_metered then nullif(p_allowed, 9223372036854775807) end, v_used,
         ';w=' || quota.month_seconds(v_month_ends), limits.count_seconds(v_month_ends, v_now),
         floor(date_part('epoch', v_now))::bigint
@@ -351,8 +378,9 @@ begin
 end;
 $$;
 comment on function limits.charge_one(http.call, bigint) is
-$$Charge one call, whose account may make p_allowed calls a month. Gives the fields of its limits; null when a bucket is too full, or
-the month is, or is nearly, used up: then the caller undoes it, and limits.admit_many() decides.$$;
+$$Charge one call, whose account may make p_allowed calls a month. headers: the fields of its limits; null: nothing limits
+it. Not charged when a bucket is too full, or the month is, or is nearly, used up: then the caller undoes it, and limits.admit_many()
+decides.$$;
 
 create or replace function limits.charge_each(p_calls http.call[])
 returns limits.verdict[]

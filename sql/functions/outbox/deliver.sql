@@ -605,7 +605,7 @@ from jsonb_array_elements('[
     {"name": "outbox.response_cap", "value": 65536, "minimum": 0, "maximum": 1048576,
         "description": "integer: bytes of an answer that are read at most"},
     {"name": "outbox.compact_bytes", "value": 4194304, "minimum": 0, "maximum": 1000000000000,
-     "description": "integer: bytes from which outbox.delivery is rewritten without its dead rows while somebody holds an old snapshot"},
+     "description": "integer: bytes from which outbox.delivery is rewritten without its dead rows while somebody holds an old snapshot, if that is less than core.compact_bytes"},
     {"name": "outbox.floor_bytes", "value": 1048576, "minimum": 0, "maximum": 1000000000000,
      "description": "integer: bytes of outbox.delivery from which claims remember where the first due one was"}
 ]') as s (setting);

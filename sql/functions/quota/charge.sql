@@ -26,6 +26,25 @@ $$;
 comment on function quota.is_near(bigint, bigint) is
 $$Whether so many calls of a month are 80 % or more of those allowed: then crossings are announced.$$;
 
+create or replace function quota.find_allowed(p_account_id uuid)
+returns bigint
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select coalesce(t.calls_per_month, 9223372036854775807)
+        from identity.account as a
+        inner join quota.tier as t on t.name = a.tier
+        where a.id = p_account_id
+    );
+end;
+$$;
+comment on function quota.find_allowed(uuid) is
+$$How many calls a month the account's tier allows now; 9223372036854775807: any number.$$;
+
 create or replace function quota.charge_all(p_calls http.call[])
 returns quota.charge[]
 language plpgsql
