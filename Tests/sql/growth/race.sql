@@ -1,6 +1,6 @@
 -- Two sessions at once. What they see is committed, so this test cleans up after itself.
 begin;
-select plan(19);
+select plan(22);
 
 set local client_min_messages = warning;
 create extension if not exists dblink;
@@ -60,6 +60,17 @@ select pg_temp.send('two', $$select growth.ingest_events(ACCOUNT, '[{"id": "2", 
 select ok(pg_temp.wait_for('two'), 'the other waits');
 select dblink_exec('one', 'commit');
 select is(pg_temp.receive('two'), '(1,{0},{},{})', 'and finds the duplicate');
+
+-- One user in two forms of the id.
+select pg_temp.run('one', $$with u as (insert into identity.user (email) values ('race-forms@example.com') returning id) select id::text from u$$) as forms \gset
+select dblink_exec('one', 'begin');
+select pg_temp.run('one', format($$select growth.ingest_events(ACCOUNT, '[{"id": "f1", "name": "x", "user_id": "%s"}]')::text$$, :'forms'));
+select pg_temp.send('two', format($$select growth.ingest_events(ACCOUNT, '[{"id": "f2", "name": "x", "user_id": "%s"}]')::text$$, core.show_id('user', :'forms')));
+select ok(pg_temp.wait_for('two'), 'who names the same user otherwise waits');
+select dblink_exec('one', 'commit');
+select is(pg_temp.receive('two'), '(1,{},{},{})', 'and is counted');
+select is(pg_temp.run('one', format('select count(*)::text from growth.person where account_id = ACCOUNT and user_id = %L', :'forms')), '1', 'for the same person');
+select pg_temp.run('one', format('with p as (update growth.person set user_id = null where user_id = %1$L), u as (delete from identity.user where id = %1$L returning 1) select count(*)::text from u', :'forms'));
 
 -- One who undoes.
 select dblink_exec('one', 'begin');

@@ -1,8 +1,8 @@
 -- Events come in: each once, whatever is sent again, and counted at once.
 --
 -- Locks, in this order, so that two batches never wait for each other in a circle: the day (advisory, shared), the account
--- (advisory, shared; alone for a batch in which persons turn out to be one), arrivals by id, identifiers, persons and activity
--- each in the order of their keys. Rows of events meet nobody.
+-- (advisory, shared; alone for a batch in which persons turn out to be one), arrivals by id, users by id (advisory),
+-- identifiers, persons and activity each in the order of their keys. Rows of events meet nobody.
 --
 -- The work is done by few statements over the whole batch, with its events in arrays between them: read and look up, arrivals,
 -- events, activity. What is rare (new persons, first events that move, repeats, refusals) has statements of its own.

@@ -206,6 +206,15 @@ begin
         perform growth.join_identifiers(p_account_id, v_same.user_id, v_same.anonymous_id);
     end loop;
 
+    -- Another session may name the same user in another form of the id at this moment: who comes second waits, and finds the person.
+    perform pg_advisory_xact_lock(growth.lock_key('user', p_account_id || ' ' || u.user_id))
+    from (
+        select distinct growth.user_of(e.user_id) as user_id
+        from unnest(p_user_ids) as e (user_id)
+        where e.user_id is not null
+        order by 1
+    ) as u
+    where u.user_id is not null;
     -- New users. Of one who is named in several forms of the id the first is added first, and is there for the others.
     loop
         select

@@ -28,7 +28,7 @@ begin
         from gone as g
         group by g.account_id, g.workflow, g.hour
     ),
-    -- Updates, and inserts of what they did not find: nobody else writes these rows, and ON CONFLICT would lock each before.
+    -- Updates, and inserts of what they did not find: others at most delete these rows, and ON CONFLICT would lock each before.
     depths as materialized (
         select s.account_id, s.workflow, sum(s.waiting) as waiting, sum(s.running) as running
         from summed as s
